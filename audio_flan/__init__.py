@@ -1,0 +1,54 @@
+"""Audio-FLAN: load, stream, inspect and check the largest instruction-tuning set for audio.
+
+``audio_flan.load_dataset`` has the signature of ``datasets.load_dataset``; ``audio_flan.stream`` is the bare
+engine beneath it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from audio_flan._version import __version__
+
+if TYPE_CHECKING:
+    from audio_flan.loading import AudioFlan, load_dataset
+    from audio_flan.streaming import stream
+    from audio_flan.taxonomy import list_configs, tasks
+    from audio_flan.waveform import AudioError, LazyAudio
+    from audio_flan.waveform.feature import Waveform
+
+__all__ = [
+    "AudioError",
+    "AudioFlan",
+    "LazyAudio",
+    "Waveform",
+    "__version__",
+    "list_configs",
+    "load_dataset",
+    "stream",
+    "tasks",
+]
+
+_HOME = {
+    "AudioError": "audio_flan.waveform",
+    "AudioFlan": "audio_flan.loading",
+    "LazyAudio": "audio_flan.waveform",
+    "Waveform": "audio_flan.waveform.feature",
+    "list_configs": "audio_flan.taxonomy",
+    "load_dataset": "audio_flan.loading",
+    "stream": "audio_flan.streaming",
+    "tasks": "audio_flan.taxonomy",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+    """Import a public name when it is first used: ``import audio_flan`` itself loads nothing heavy."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'audio_flan' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

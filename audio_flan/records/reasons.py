@@ -57,7 +57,6 @@ class Warn(StrEnum):
     MAJOR_DIFFERS = "major_differs"
     NO_AUDIO = "no_audio"
     DUPLICATE_UUID = "duplicate_uuid"
-    UNREFERENCED_AUDIO = "unreferenced_audio"
 
 
 class RecordFault(ValueError):

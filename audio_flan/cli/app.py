@@ -1,0 +1,56 @@
+"""``audio-flan``: the commands put together, and errors turned into one message and an exit code."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from audio_flan._version import __version__
+from audio_flan.cli import demo, info, peek, tasks, validate
+
+EXIT_PROBLEMS = 1
+"""Problems were found, or nothing matched."""
+EXIT_UNUSABLE = 2
+"""Wrong usage, or data that cannot be used."""
+
+app = typer.Typer(
+    name="audio-flan",
+    help="Load, stream, inspect and check Audio-FLAN: speech, music and sound in 80 instruction tasks.",
+    epilog="Start with:  audio-flan demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("tasks")(tasks.tasks)
+app.command("info")(info.info)
+app.command("peek")(peek.peek)
+app.command("validate")(validate.validate)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"audio-flan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+def main() -> None:
+    """Run the command line; anything a user can cause ends in one line on stderr, not in a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)
+    except (ValueError, OSError, ImportError) as error:
+        # ValueError is the base of UnknownNameError, ReleaseError and AudioError.
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_UNUSABLE)

@@ -1,0 +1,82 @@
+"""What commands print: tables, JSON, progress. The one file that imports rich."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+Cell = str | int | float | None
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Print `value` as JSON on stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str = "") -> None:
+    """Print a table that fits the terminal; numbers stand right, with thousands separators."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    for i, column in enumerate(columns):
+        numeric = any(isinstance(row[i], int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(cell) for cell in row))
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 160)  # a file or a pipe has no width to fit
+    console.print(table)
+
+
+def human_bytes(nbytes: int | None) -> str:
+    """Return a size as a person reads it, in powers of 1000."""
+    if nbytes is None:
+        return "unknown"
+    size = float(nbytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+@contextmanager
+def progress(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr, where that is a terminal; yield a function of (done, total)."""
+    with labelled_progress() as report:
+        yield lambda done, total: report(description, done, total)
+
+
+@contextmanager
+def labelled_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each thing that is counted; yield a function of (what, done, total)."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bars: dict[str, Any] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in bars:
+                bars[what] = display.add_task(what, total=total)
+            display.update(bars[what], completed=done, total=total)
+
+        yield report
+
+
+def _text(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    return f"{cell:,.2f}" if isinstance(cell, float) else cell

@@ -1,0 +1,55 @@
+"""Bring a release from the Hub to the local disk, for loading that does not stream."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from audio_flan.release import Release, read_instances
+from audio_flan.release.tree import LocalTree, RemoteTree
+from audio_flan.records import SPLITS
+from audio_flan.taxonomy import Config
+
+_DOWNLOADS_AT_ONCE = 16
+_HUB = "hf://datasets/"
+
+
+def localise(release: Release, config: Config, token: str | bool | None) -> Release:
+    """Return `release` with all that `config` needs on the local disk.
+
+    A folder is returned as it is. Of a repo on the Hub the metadata files of the config, the scp files and
+    the clips that its rows name are downloaded to the Hub cache, each once, resuming where it stopped.
+    """
+    tree = release.tree
+    if not isinstance(tree, RemoteTree) or not tree.root.startswith(_HUB):
+        return release
+    from huggingface_hub import HfFileSystem, hf_hub_download
+
+    place = HfFileSystem(token=token).resolve_path(tree.root)
+    prefix = f"{place.path_in_repo}/" if place.path_in_repo else ""
+
+    def fetch(path: str) -> str:
+        local: str = hf_hub_download(
+            place.repo_id, prefix + path, repo_type="dataset", revision=place.revision, token=token
+        )
+        return local
+
+    files = [file.path for file in release.files(config, SPLITS)]
+    with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+        *_, any_file = pool.map(fetch, [*(scp.path for scp in release.layout.scp), *files])
+        root = any_file[: -len(files[-1]) - 1]
+        local = Release(LocalTree(root))
+        list(pool.map(fetch, sorted(_clip_files(release, local, config))))
+    return local
+
+
+def _clip_files(release: Release, local: Release, config: Config) -> set[str]:
+    """List the files that hold the clips of the config's rows: clips, or archives of clips."""
+    wanted: set[str] = set()
+    for file in local.files(config, SPLITS):
+        for placed in read_instances(local.tree, file, lambda _: None):
+            if placed.instance.task in config.task_names:
+                for audio_id in (*placed.instance.input_audio_ids, *placed.instance.output_audio_ids):
+                    path = release.clips.file_of(audio_id)
+                    if path:
+                        wanted.add(path)
+    return wanted
+
+

@@ -1,0 +1,97 @@
+"""Lines of a metadata or scp file with their byte offsets, in bounded memory whatever the file holds."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from typing import IO, NamedTuple, cast
+
+from audio_flan.records import Reason
+
+MAX_LINE_BYTES = 1 << 20
+"""Longest line that is read, in bytes. A record of Audio-FLAN is about 550 bytes long."""
+MAX_GZIP_RATIO = 200
+"""JSON text shrinks 5 to 40 times; a stream that grows more than this is refused as a bomb."""
+_GZIP_GRACE_BYTES = 64 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+class Line(NamedTuple):
+    """One line.
+
+    ``data`` is None for a line over the limit; its rest has been passed over.
+    """
+
+    number: int
+    byte_offset: int
+    data: bytes | None
+
+
+class FileFault(ValueError):
+    """A file that cannot be read to its end; the lines before the fault have been given out."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        self.reason, self.detail = reason, detail
+        super().__init__(f"{reason}: {detail}")
+
+
+def read_lines(handle: IO[bytes], *, compressed: bool = False, max_bytes: int = MAX_LINE_BYTES) -> Iterator[Line]:
+    """Yield the lines of `handle` that are not blank, without line breaks or byte order mark.
+
+    Parameters
+    ----------
+    handle : binary file
+    compressed : bool
+        Whether it is gzip. Offsets are those of the decompressed text.
+    max_bytes : int
+        Longest line, in bytes.
+
+    Raises
+    ------
+    FileFault
+        ``bad_gzip``, ``gzip_bomb`` or ``unreadable_file``, after the lines that could be read.
+    """
+    source = cast("IO[bytes]", gzip.GzipFile(fileobj=handle)) if compressed else handle
+    guard = _BombGuard(handle) if compressed else None
+    try:
+        yield from _bounded_lines(source, max_bytes, guard)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FileFault(Reason.BAD_GZIP, f"not a whole gzip stream: {error}") from None
+    except OSError as error:
+        raise FileFault(Reason.UNREADABLE_FILE, str(error)) from None
+
+
+def _bounded_lines(source: IO[bytes], max_bytes: int, guard: "_BombGuard | None") -> Iterator[Line]:
+    number = offset = 0
+    while data := source.readline(max_bytes + 2):  # room for a CRLF
+        number += 1
+        start, size = offset, len(data)
+        while data and data[-1] != 10 and (more := source.readline(max_bytes)):
+            # The line goes on: it is over the limit. Pass over it in pieces, holding none.
+            size += len(more)
+            data = b"\n" if more[-1] == 10 else b"."
+            if guard:
+                guard.check(offset + size)
+        offset += size
+        if guard:
+            guard.check(offset)
+        text = data.rstrip(b"\r\n")
+        if number == 1:
+            text = text.removeprefix(_BOM)
+        if size - 2 > max_bytes or len(text) > max_bytes:
+            yield Line(number, start, None)
+        elif text and not text.isspace():
+            yield Line(number, start, text)
+
+
+class _BombGuard:
+    """Refuses a gzip stream that grows beyond all proportion."""
+
+    def __init__(self, compressed: IO[bytes]) -> None:
+        self._compressed = compressed
+
+    def check(self, decompressed_bytes: int) -> None:
+        if decompressed_bytes < _GZIP_GRACE_BYTES:
+            return
+        if decompressed_bytes > MAX_GZIP_RATIO * max(1, self._compressed.tell()):
+            detail = f"over {decompressed_bytes:,} bytes out of {self._compressed.tell():,}; the rest is not read"
+            raise FileFault(Reason.GZIP_BOMB, detail)

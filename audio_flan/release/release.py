@@ -1,0 +1,115 @@
+"""One released tree: its files, its clips and what is known of it."""
+
+import os
+from collections.abc import Collection
+from functools import cached_property
+from typing import Any
+
+from xxhash import xxh3_128_hexdigest
+
+from audio_flan.records import SPLITS
+from audio_flan.release.cache import cache_folder
+from audio_flan.release.catalogue import Catalogue, Survey
+from audio_flan.release.clips import ClipMap
+from audio_flan.release.layout import SPLITS_OF_PART, Layout, MetadataFile, discover
+from audio_flan.release.reader import read_instances
+from audio_flan.release.tree import Tree, open_tree
+from audio_flan.taxonomy import Config
+
+
+class Release:
+    """A release tree, opened for reading.
+
+    Attributes
+    ----------
+    tree : Tree
+    layout : Layout
+        Its metadata and scp files.
+    catalogue : Catalogue
+    """
+
+    def __init__(self, tree: Tree, cache_dir: str | os.PathLike[str] | None = None) -> None:
+        self.tree = tree
+        self.layout: Layout = discover(tree)
+        self._cache = cache_folder(tree.root, cache_dir)
+        self.catalogue = Catalogue(self._cache)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"tree": self.tree, "layout": self.layout, "_cache": self._cache}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.catalogue = Catalogue(self._cache)
+
+    @property
+    def root(self) -> str:
+        """Folder or URL."""
+        return self.tree.root
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the names, sizes and marks of its metadata and scp files: another one for other data."""
+        entities = (*self.layout.metadata, *self.layout.scp)
+        return xxh3_128_hexdigest(repr([(e.path, e.size, e.mark) for e in entities]).encode())
+
+    @cached_property
+    def clips(self) -> ClipMap:
+        """Clips by audio id."""
+        return ClipMap(self.tree, self.layout.scp, self._cache)
+
+    def files(self, config: Config, splits: Collection[str]) -> list[MetadataFile]:
+        """List the metadata files that may hold rows of `config` in `splits`, sorted by path.
+
+        Files whose folders rule it out are left out, and so are files that the catalogue knows to hold none.
+        """
+        tasks = config.task_names
+        candidates = (file for file in self.layout.metadata if file.may_hold(config, splits))
+        return [
+            file for file in candidates if (facts := self.catalogue.get(file)) is None or facts.rows(tasks, splits)
+        ]
+
+
+    def splits_with_rows(self, config: Config) -> list[str]:
+        """List the splits in which `config` has rows, in the order train, validation, test.
+
+        Files are read only as far as it takes to see one row of each split.
+        """
+        missing, tasks = set(SPLITS), config.task_names
+        for file in self.files(config, SPLITS):
+            if not missing:
+                break
+            facts = self.catalogue.get(file)
+            if facts is not None:
+                missing -= {count.split for count in facts.counts if count.task in tasks}
+            elif not missing.isdisjoint(SPLITS_OF_PART[file.part]):
+                missing -= self._splits_of(file, tasks, missing & SPLITS_OF_PART[file.part])
+        return [split for split in SPLITS if split not in missing]
+
+    def _splits_of(self, file: MetadataFile, tasks: Collection[str], wanted: set[str]) -> set[str]:
+        """Return which of the `wanted` splits have rows of `tasks` in `file`; it stops once it has seen all."""
+        survey, seen = Survey(file), set[str]()
+        for placed in read_instances(self.tree, file, survey.add_fault):
+            survey.add(placed.instance)
+            if placed.instance.task in tasks:
+                seen.add(placed.instance.split)
+                if wanted <= seen:
+                    return seen
+        self.catalogue.put(file, survey.facts())
+        return seen
+
+
+def open_release(
+    root: str | os.PathLike[str],
+    *,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> Release:
+    """Open the release at `root`: a folder, ``ORG/NAME`` on the Hub, or an ``hf://`` or other fsspec URL.
+
+    Raises
+    ------
+    ReleaseError
+        When there is no release there.
+    """
+    return Release(open_tree(root, token=token, revision=revision), cache_dir)

@@ -1,0 +1,186 @@
+"""The bare engine: rows of a config and split, in order, as a plain iterable."""
+
+import logging
+import os
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from audio_flan.records import SPLITS, resolve_split
+from audio_flan.release import Entry, MetadataFile, Quarantine, Release, Survey, open_release, read_instances
+from audio_flan.streaming.rows import OnError, Row, RowMaker, check_columns
+from audio_flan.taxonomy import Config, UnknownNameError, resolve_config
+from audio_flan.taxonomy.errors import nearest_names
+
+logger = logging.getLogger("audio_flan")
+
+QUARANTINE_LIMIT = 10_000
+"""Entries that a stream keeps; beyond it they are only counted."""
+_ON_ERROR = ("raise", "skip", "null")
+
+
+def stream(
+    root: str | os.PathLike[str],
+    config: str = "all",
+    split: str = "train",
+    *,
+    columns: Sequence[str] | None = None,
+    on_error: OnError = "raise",
+    token: str | bool | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> "RowStream":
+    """Stream the rows of one config and split, with sound; needs neither ``datasets`` nor torch.
+
+    Parameters
+    ----------
+    root : str or path
+        A release tree: a folder, ``ORG/NAME`` on the Hub, or an ``hf://`` URL.
+    config : str
+        One of `list_configs`: a minor task (``speech_asr``), a major task, a domain or a group.
+    split : str
+        ``train``, ``validation`` or ``test``; ``train+test`` for several, ``all`` for all three.
+    columns : sequence of str, optional
+        Columns to give; without an audio or seconds column no clip is touched.
+    on_error : {"raise", "skip", "null"}
+        What a clip that cannot be read does: stop with `AudioError`; leave its row out; put None in its
+        place. The latter two decode each clip before its row is given, and name it in ``quarantine``.
+    token : str or bool, optional
+        Hub token, for gated repos.
+    revision : str, optional
+        Branch, tag or commit on the Hub.
+    cache_dir : path, optional
+        Where facts about the tree are kept; below ``HF_HOME`` by default.
+
+    Returns
+    -------
+    RowStream
+        Iterable any number of times; each row is a dict of the columns of the design, section 4.
+
+    Raises
+    ------
+    UnknownNameError
+        For a config, split or column that does not exist.
+    ReleaseError
+        When there is no release at `root`.
+
+    Examples
+    --------
+    >>> for row in audio_flan.stream("demo", "speech_asr"):  # doctest: +SKIP
+    ...     print(row["output"], row["input_audio"][0]["array"].shape)
+    """
+    chosen, splits, wanted = resolve_config(config), resolve_splits(split), check_columns(columns)
+    if on_error not in _ON_ERROR:
+        raise ValueError(f"on_error must be one of {', '.join(_ON_ERROR)}, got {on_error!r}")
+    release = open_release(root, token=token, revision=revision, cache_dir=cache_dir)
+    return RowStream(release, chosen, splits, columns=wanted, on_error=on_error)
+
+
+def resolve_splits(split: str) -> tuple[str, ...]:
+    """Return the splits that `split` names: one, several joined by ``+``, or ``all``.
+
+    Raises
+    ------
+    UnknownNameError
+        For any other word.
+    """
+    if split == "all":
+        return SPLITS
+    found = []
+    for word in split.split("+"):
+        name = resolve_split(word)
+        if name is None:
+            raise UnknownNameError("split", word, nearest_names(word, SPLITS))
+        found.append(name)
+    return tuple(dict.fromkeys(found))
+
+
+class RowStream:
+    """Rows of a config and its splits, in the order of the metadata files and of the lines in them.
+
+    Iterating starts at the beginning, or once where `load_state_dict` points to.
+
+    Attributes
+    ----------
+    files : list of MetadataFile
+        The shards of the stream.
+    quarantine : Quarantine
+        Records and clips that were not given out by the pass under way or last made.
+    """
+
+    def __init__(
+        self,
+        release: Release,
+        config: Config,
+        splits: Collection[str],
+        *,
+        columns: tuple[str, ...] | None = None,
+        on_error: OnError = "raise",
+        files: list[MetadataFile] | None = None,
+    ) -> None:
+        self.release, self.config, self.splits = release, config, tuple(splits)
+        self.columns, self.on_error = columns, on_error
+        self.files = release.files(config, splits) if files is None else files
+        self.quarantine = Quarantine(QUARANTINE_LIMIT)
+        self._position = {"file": 0, "row": 0}
+        self._resume: dict[str, int] | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        start, self._resume = self._resume or {"file": 0, "row": 0}, None
+        self._position = dict(start)
+        self.quarantine = Quarantine(QUARANTINE_LIMIT)
+        try:
+            for index in range(start["file"], len(self.files)):
+                skip = start["row"] if index == start["file"] else 0
+                self._position = {"file": index, "row": skip}
+                for row in self.rows_of(self.files[index], skip):
+                    self._position["row"] += 1
+                    if row is not None:
+                        yield row
+            self._position = {"file": len(self.files), "row": 0}
+        finally:
+            self.release.catalogue.save()
+        self.finish()
+
+    def finish(self) -> None:
+        """Keep what was learnt of the files, and say aloud what was not given out."""
+        self.release.catalogue.save()
+        if self.quarantine:
+            logger.warning(
+                "%s of %s: %s; `audio-flan validate` lists them", self.config.name, self.release.root, self.quarantine
+            )
+
+    def rows_of(self, file: MetadataFile, skip: int = 0) -> Iterator[Row | None]:
+        """Yield the rows of one file after the first `skip`; None for a row left out by ``on_error="skip"``.
+
+        Reading a file to its end tells the catalogue what it holds.
+        """
+        maker = RowMaker(self.release, self.on_error, self.columns, self.quarantine)
+        survey = Survey(file)
+
+        def report(entry: Entry) -> None:
+            survey.add_fault(entry)
+            self.quarantine.add(entry)
+
+        tasks, splits = self.config.task_names, self.splits
+        for placed in read_instances(self.release.tree, file, report):
+            instance = placed.instance
+            survey.add(instance)
+            if instance.task in tasks and instance.split in splits:
+                if skip:
+                    skip -= 1
+                else:
+                    yield maker.row(placed, file)
+        self.release.catalogue.put(file, survey.facts())
+
+    def __len__(self) -> int:
+        """Count the rows; reads the metadata files that the catalogue does not know yet."""
+        facts = self.release.catalogue.complete(self.release.tree, self.files)
+        return sum(each.rows(self.config.task_names, self.splits) for each in facts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the position after the last row given out: a file and a row in it."""
+        return dict(self._resume or self._position)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next iteration go on at `state`; files before it are not read, rows before it not decoded."""
+        self._resume = {"file": int(state["file"]), "row": int(state["row"])}
