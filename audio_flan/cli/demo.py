@@ -8,7 +8,9 @@ import typer
 
 
 def demo(
-    directory: Annotated[Path, typer.Argument(help="Where the corpus is to be; made if need be.")] = Path("demo"),
+    directory: Annotated[Path, typer.Argument(help="Where the corpus is to be; made if need be.")] = Path(
+        "demo"
+    ),
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another corpus.")] = 0,
 ) -> None:
     """Make a corpus of all 80 tasks without a network, in the released form, and stream some of it.
@@ -28,13 +30,19 @@ def demo(
     print_table(
         ("config", "minor task", "train", "validation", "test", "rows"),
         [
-            (name, task.minor, *(summary.task_split[name].get(s, 0) for s in ("train", "validation", "test")), summary.task[name])
+            (
+                name,
+                task.minor,
+                *(summary.task_split[name].get(s, 0) for s in ("train", "validation", "test")),
+                summary.task[name],
+            )
             for name, task in taxonomy().tasks.items()
         ],
         f"{made.tasks} tasks in {made.directory}",
     )
     typer.echo(
-        f"{summary.rows:,} rows, {summary.clips:,} clips, {made.seconds / 60:.1f} minutes of sound, {human_bytes(made.bytes)}"
+        f"{summary.rows:,} rows, {summary.clips:,} clips, {made.seconds / 60:.1f} minutes of sound, "
+        f"{human_bytes(made.bytes)}"
     )
     typer.echo(f'\nfor row in audio_flan.stream("{directory}", "speech_asr"):')
     for row in islice(stream(directory, "speech_asr"), 3):

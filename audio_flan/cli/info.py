@@ -6,7 +6,11 @@ from audio_flan.cli.options import CacheDir, Json, Revision, Root, Token
 
 
 def info(
-    root: Root, as_json: Json = False, token: Token = None, revision: Revision = None, cache_dir: CacheDir = None
+    root: Root,
+    as_json: Json = False,
+    token: Token = None,
+    revision: Revision = None,
+    cache_dir: CacheDir = None,
 ) -> None:
     """Say what form ROOT has, how many rows by domain, direction, split and corpus, and its size.
 
@@ -24,13 +28,18 @@ def info(
         print_json(summary.as_json())
         return
     typer.echo(f"{summary.root}: {summary.form} form")
-    typer.echo(f"{summary.rows:,} rows in {summary.metadata_files:,} metadata files, {human_bytes(summary.metadata_bytes)}")
+    metadata = f"{summary.metadata_files:,} metadata files, {human_bytes(summary.metadata_bytes)}"
+    typer.echo(f"{summary.rows:,} rows in {metadata}")
     typer.echo(f"{summary.clips:,} clips, {human_bytes(summary.audio_bytes)}")
     for column in ("domain", "direction", "split"):
         counts: dict[str, int] = getattr(summary, column)
         order = SPLITS if column == "split" else sorted(counts)
-        print_table((column, "rows", "share %"), [_share(key, counts.get(key, 0), summary.rows) for key in order])
-    print_table(("corpus", "rows", "share %"), [_share(k, n, summary.rows) for k, n in summary.corpus.items()])
+        print_table(
+            (column, "rows", "share %"), [_share(key, counts.get(key, 0), summary.rows) for key in order]
+        )
+    print_table(
+        ("corpus", "rows", "share %"), [_share(k, n, summary.rows) for k, n in summary.corpus.items()]
+    )
     configs = [
         (name, *(counts[split] for split in SPLITS), sum(counts.values()))
         for name, counts in summary.config_rows().items()
@@ -39,7 +48,9 @@ def info(
     print_table(("config", *SPLITS, "rows"), configs)
     if summary.quarantined:
         total = sum(summary.quarantined.values())
-        typer.echo(f"{total:,} quarantined: {', '.join(f'{n:,} {r}' for r, n in summary.quarantined.items())}")
+        typer.echo(
+            f"{total:,} quarantined: {', '.join(f'{n:,} {r}' for r, n in summary.quarantined.items())}"
+        )
         typer.echo(f"Next: audio-flan validate {root}")
     else:
         typer.echo(f"Next: audio-flan peek {root} {configs[0][0] if configs else 'all'}")

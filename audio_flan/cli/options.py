@@ -9,7 +9,9 @@ Root = Annotated[
     str, typer.Argument(help="A release: a folder, ORG/NAME on the Hub, or an hf:// URL.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Token = Annotated[str | None, typer.Option("--token", help="Hub token; HF_TOKEN or the stored login by default.")]
+Token = Annotated[
+    str | None, typer.Option("--token", help="Hub token; HF_TOKEN or the stored login by default.")
+]
 Revision = Annotated[str | None, typer.Option("--revision", help="Branch, tag or commit on the Hub.")]
 CacheDir = Annotated[
     Path | None,

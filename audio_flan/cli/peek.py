@@ -36,7 +36,10 @@ def peek(
     source = stream(root, config, split, token=token, revision=revision, cache_dir=cache_dir)
     shown = list(islice(source, rows))
     if not shown:
-        typer.echo(f"no rows of {config} in the split {split}; `audio-flan info {root}` shows what there is", err=True)
+        typer.echo(
+            f"no rows of {config} in the split {split}; `audio-flan info {root}` shows what there is",
+            err=True,
+        )
         raise typer.Exit(1)
     saved = [_save(row, save_audio) for row in shown] if save_audio else []
     if as_json:
@@ -49,9 +52,7 @@ def peek(
 
 
 def _as_json(row: "Row") -> dict[str, Any]:
-    facts = {
-        column: [_facts(audio) for audio in row[column]] for column in ("input_audio", "output_audio")
-    }
+    facts = {column: [_facts(audio) for audio in row[column]] for column in ("input_audio", "output_audio")}
     return {**row, **facts}
 
 
@@ -76,10 +77,8 @@ def _print_row(row: "Row") -> None:
     for side in ("input", "output"):
         for audio in row[f"{side}_audio"]:
             channels = "mono" if audio.channels == 1 else f"{audio.channels} channels"
-            typer.echo(
-                f"  {side + ' audio':<12}{audio.id}: {audio.seconds:.2f} s, {audio.sampling_rate:,} Hz, {channels}, "
-                f"{audio.format}, from {audio.location}"
-            )
+            facts = f"{audio.seconds:.2f} s, {audio.sampling_rate:,} Hz, {channels}, {audio.format}"
+            typer.echo(f"  {side + ' audio':<12}{audio.id}: {facts}, from {audio.location}")
     typer.echo()
 
 

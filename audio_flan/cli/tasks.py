@@ -34,7 +34,9 @@ def tasks(
     ]
     columns = ("config", "minor task", "major config", "direction")
     if as_json:
-        print_json([dict(zip(("config", "minor", "major_config", "direction"), row, strict=True)) for row in rows])
+        print_json(
+            [dict(zip(("config", "minor", "major_config", "direction"), row, strict=True)) for row in rows]
+        )
         return
     print_table(columns, rows, f"{len(rows)} tasks" + (f" of {wanted}" if wanted else ""))
     typer.echo("Groups: all, understanding, generation, speech, music, audio, understanding_speech, ...")

@@ -11,7 +11,9 @@ _SHOWN = 20
 
 def validate(
     root: Root,
-    decode: Annotated[bool, typer.Option("--decode", help="Decode every clip whole, not only its header.")] = False,
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Decode every clip whole, not only its header.")
+    ] = False,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that open clips.")] = 2,
     as_json: Json = False,
     token: Token = None,

@@ -3,19 +3,21 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import datasets
 import pyarrow as pa
 from datasets.builder import BuilderConfig
 
+from audio_flan.loading.dataset import AudioFlanStream
 from audio_flan.loading.examples import RowExamples
 from audio_flan.loading.features import row_features
 from audio_flan.loading.localise import localise
+from audio_flan.loading.tables import as_table
 from audio_flan.records import SPLITS
-from audio_flan.records.schema import AUDIO_COLUMNS, arrow_schema
 from audio_flan.release import MetadataFile, Release, ReleaseError, open_release
-from audio_flan.streaming import OnError, Row, RowStream
+from audio_flan.streaming import OnError, RowStream
 from audio_flan.taxonomy import list_configs, resolve_config
 
 BUILDER_VERSION = "1.0.0"
@@ -114,36 +116,31 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             release = self._release = localise(release, config, self.token)
         splits = release.splits_with_rows(config)
         if not splits:
-            raise ReleaseError(f"{release.root} has no rows of {config.name!r}; audio-flan info shows what it has")
+            raise ReleaseError(
+                f"{release.root} has no rows of {config.name!r}; audio-flan info shows what it has"
+            )
         return [
-            datasets.SplitGenerator(name=split, gen_kwargs={"files": release.files(config, [split]), "split": split})
+            datasets.SplitGenerator(
+                name=split, gen_kwargs={"files": release.files(config, [split]), "split": split}
+            )
             for split in SPLITS
             if split in splits
         ]
 
     def _generate_tables(self, files: list[MetadataFile], split: str) -> Iterator[tuple[int, pa.Table]]:
-        schema = arrow_schema()
-        stream = self._stream(files, split)
-        rows: list[Row] = []
-        number = 0
-        for row in stream:
-            rows.append(_with_cells(row))
-            if len(rows) == _ROWS_PER_TABLE:
-                yield number, pa.Table.from_pylist(rows, schema)
-                rows, number = [], number + 1
-        if rows:
-            yield number, pa.Table.from_pylist(rows, schema)
+        rows = iter(self._stream(files, split))
+        for number, batch in enumerate(iter(lambda: list(islice(rows, _ROWS_PER_TABLE)), [])):
+            yield number, as_table(batch)
 
     def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> RowExamples:
         return RowExamples(self._stream(**split_generator.gen_kwargs), self.info.features)
 
+    def _as_streaming_dataset_single(
+        self, splits_generator: datasets.SplitGenerator, *_: object, **__: object
+    ) -> AudioFlanStream:
+        examples = self._get_examples_iterable_for_split(splits_generator)
+        return AudioFlanStream(examples, info=self.info, split=splits_generator.name)
+
     def _stream(self, files: list[MetadataFile], split: str) -> RowStream:
         config = resolve_config(self.config.name)
         return RowStream(self.release, config, [split], on_error=self.config.on_error, files=files)
-
-
-def _with_cells(row: Row) -> Row:
-    """Replace the clips of a row by the cells that Arrow stores."""
-    for column in AUDIO_COLUMNS:
-        row[column] = [None if audio is None else dict(audio.items()) for audio in row[column]]
-    return row

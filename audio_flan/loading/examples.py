@@ -1,19 +1,25 @@
 """The engine's rows as an examples iterable of ``datasets``, without a detour over Arrow.
 
 Rows carry `LazyAudio` already. While a dataset has the features given here and no format, ``datasets`` passes
-them on untouched; once it is cast or formatted, it encodes and decodes them by its features as usual.
+them on untouched; once it is cast or formatted, it encodes and decodes them by its features as usual. For the
+table formats the rows are put into tables here, under one schema: ``datasets`` would infer one for each row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
+from itertools import islice
 from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
 from datasets.iterable_dataset import _BaseExamplesIterable
 
+from audio_flan.loading.tables import as_table
 from audio_flan.release import MetadataFile
 from audio_flan.streaming import Row, RowStream
+
+_ROWS_PER_TABLE = 100
 
 
 class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
@@ -23,9 +29,16 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
     nothing before it.
     """
 
-    def __init__(self, stream: RowStream, features: datasets.Features, files: list[MetadataFile] | None = None) -> None:
+    def __init__(
+        self,
+        stream: RowStream,
+        features: datasets.Features,
+        files: list[MetadataFile] | None = None,
+        *,
+        tables: bool = False,
+    ) -> None:
         super().__init__()
-        self._stream, self._features = stream, features
+        self._stream, self._features, self._tables = stream, features, tables
         self._files = stream.files if files is None else files
         self._sleep_on_threads_shutdown = False
 
@@ -40,7 +53,7 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
         return len(self._files)
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
-        state = self._state_dict
+        state: dict[str, Any] | None = self._state_dict
         first = state["shard_idx"] if state else 0
         key = 0
         for file in self._files[first:]:
@@ -55,6 +68,20 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
                 state["shard_idx"] += 1
                 state["shard_example_idx"] = 0
         self._stream.finish()
+
+    def as_tables(self) -> "RowExamples":
+        """Return the same rows, as tables."""
+        return RowExamples(self._stream, self._features, self._files, tables=True)
+
+    @property
+    def iter_arrow(self) -> Callable[[], Iterator[tuple[int, pa.Table]]] | None:
+        """How to iterate over tables; None for rows."""
+        return self._iter_arrow if self._tables else None
+
+    def _iter_arrow(self) -> Iterator[tuple[int, pa.Table]]:
+        rows = (row for _, row in self)
+        for key, batch in enumerate(iter(lambda: list(islice(rows, _ROWS_PER_TABLE)), [])):
+            yield key, as_table(batch)
 
     def _init_state_dict(self) -> dict[str, Any]:
         self._state_dict = {"shard_idx": 0, "shard_example_idx": 0, "type": type(self).__name__}
@@ -75,4 +102,4 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
         return self
 
     def _with(self, files: list[MetadataFile]) -> "RowExamples":
-        return RowExamples(self._stream, self._features, files)
+        return RowExamples(self._stream, self._features, files, tables=self._tables)

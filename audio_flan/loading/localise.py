@@ -2,13 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from audio_flan.release import Release, read_instances
-from audio_flan.release.tree import LocalTree, RemoteTree
 from audio_flan.records import SPLITS
+from audio_flan.release import LocalTree, Release, read_instances
+from audio_flan.release.tree import hub_place
 from audio_flan.taxonomy import Config
 
 _DOWNLOADS_AT_ONCE = 16
-_HUB = "hf://datasets/"
 
 
 def localise(release: Release, config: Config, token: str | bool | None) -> Release:
@@ -17,13 +16,12 @@ def localise(release: Release, config: Config, token: str | bool | None) -> Rele
     A folder is returned as it is. Of a repo on the Hub the metadata files of the config, the scp files and
     the clips that its rows name are downloaded to the Hub cache, each once, resuming where it stopped.
     """
-    tree = release.tree
-    if not isinstance(tree, RemoteTree) or not tree.root.startswith(_HUB):
+    place = hub_place(release.root)
+    if place is None:
         return release
-    from huggingface_hub import HfFileSystem, hf_hub_download
+    from huggingface_hub import hf_hub_download
 
-    place = HfFileSystem(token=token).resolve_path(tree.root)
-    prefix = f"{place.path_in_repo}/" if place.path_in_repo else ""
+    prefix = f"{place.folder}/" if place.folder else ""
 
     def fetch(path: str) -> str:
         local: str = hf_hub_download(
@@ -51,5 +49,3 @@ def _clip_files(release: Release, local: Release, config: Config) -> set[str]:
                     if path:
                         wanted.add(path)
     return wanted
-
-

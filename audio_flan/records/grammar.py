@@ -13,9 +13,10 @@ MAX_ID_LENGTH = 1024
 
 _TOKEN = re.compile(r"<\|SOA\|>((?:(?!<\|(?:SOA|EOA)\|>)[^\r\n])+)<\|EOA\|>")
 _STRAY_MARKER = re.compile(
-    r"[|\uff5c\u00a6\u2502]\s*[SE]OA\b|\b[SE]OA\s*[|\uff5c\u00a6\u2502]|[<\uff1c]\s*/?\s*[SE]OA\s*[>\uff1e]",
+    r"[|\uff5c\u00a6\u2502]\s*[SE]OA\b|\b[SE]OA\s*[|\uff5c\u00a6\u2502]|[<\uff1c]\s*(?:/\s*)?[SE]OA\s*[>\uff1e]",
     re.IGNORECASE,
 )
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def audio_token(audio_id: str) -> str:
@@ -36,11 +37,11 @@ def find_audio_ids(text: str) -> list[str]:
         return []
     ids = [audio_id.strip() for audio_id in _TOKEN.findall(text)]
     for audio_id in ids:
-        if not audio_id or not audio_id.isprintable() or len(audio_id) > MAX_ID_LENGTH:
+        if not audio_id or len(audio_id) > MAX_ID_LENGTH or _CONTROL.search(audio_id):
             _refuse(f"the id {audio_id[:60]!r} is empty, too long or holds a control character")
     if text.count("OA") == 2 * len(ids) and "oa" not in text:
         return ids  # every marker belongs to a token
-    stray = _STRAY_MARKER.search(_TOKEN.sub("", text))
+    stray = _STRAY_MARKER.search(_TOKEN.sub("\0", text))
     if stray:
         near = stray.string[max(0, stray.start() - 20) :][:60]
         _refuse(f"a marker is not part of a whole <|SOA|>ID<|EOA|>: {near!r}")

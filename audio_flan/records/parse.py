@@ -4,13 +4,15 @@ Lenient are only the fields that the release writes as a list or as a bare strin
 ``minor``, ``U/G``, ``source``) and the spelling of names; everything else is a fault with its reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
+
 from audio_flan.records.grammar import find_audio_ids
 from audio_flan.records.instance import Instance
-from audio_flan.records.json_text import decode_object, encode
+from audio_flan.records.json_text import decode_object, encode, may_repeat_a_key
 from audio_flan.records.reasons import Reason, RecordFault, Warn
 from audio_flan.records.serialise import ABSENT_KEY, escape_key
 from audio_flan.records.splits import release_split, resolve_split
@@ -19,17 +21,24 @@ from audio_flan.taxonomy import Spelling, Task, normalise, resolve_domain, resol
 Form = str | tuple[str, ...] | None
 """A list-or-string field as the record has it; None stands for null."""
 
-_DIRECTIONS = {"understanding": "understanding", "u": "understanding", "generation": "generation", "g": "generation"}
-_TEXT_FIELDS = ("uuid", "instruction", "input", "output")
-_KNOWN_KEYS = frozenset((*_TEXT_FIELDS, "split", "task_type", "domain", "source", "other"))
+_DIRECTIONS = {
+    "understanding": "understanding",
+    "u": "understanding",
+    "generation": "generation",
+    "g": "generation",
+}
+_KNOWN_KEYS = frozenset(
+    ("uuid", "instruction", "input", "output", "split", "task_type", "domain", "source", "other")
+)
 _TASK_TYPE_KEYS = frozenset(("major", "minor", "U/G", "unseen"))
+_NO_AUDIO = (Warn.NO_AUDIO, "no audio token in instruction, input or output")
 
 
 class Parsed(NamedTuple):
     """The instances of one record and what is to be warned about."""
 
     instances: list[Instance]
-    warnings: list[tuple[Warn, str]]
+    warnings: tuple[tuple[Warn, str], ...]
 
 
 class _Absent:
@@ -44,11 +53,41 @@ class _Head(NamedTuple):
 
     places: tuple[tuple[str, Task, str], ...]
     """(split, task, direction), one for each instance."""
-    source: list[str] | None
+    source: tuple[str, ...] | None
     differing: tuple[str, ...]
     """Keys whose standard form is not what the record has."""
     absent: tuple[str, ...]
     warnings: tuple[tuple[Warn, str], ...]
+
+
+class _StandardTaskType(msgspec.Struct, forbid_unknown_fields=True):
+    major: list[str] | str
+    minor: list[str] | str
+    u_g: list[str] | str = msgspec.field(name="U/G")
+    unseen: bool
+
+
+class _StandardRecord(msgspec.Struct, forbid_unknown_fields=True):
+    """A record with the keys and types of the paper and nothing else, as most are.
+
+    Decoding into it validates in one go; whatever does not fit is looked at field by field.
+    """
+
+    instruction: str
+    input: str
+    output: str
+    uuid: str
+    split: list[str] | str
+    task_type: _StandardTaskType
+    domain: str
+    source: list[str] | str
+    other: None
+
+
+_decode_standard = msgspec.json.Decoder(_StandardRecord).decode
+_MAX_KEPT_BYTES = 8192
+"""Lines up to this length share heads; hostile longer ones would fill the memory with them."""
+_STANDARD_KEYS = len(_KNOWN_KEYS) + len(_TASK_TYPE_KEYS)
 
 
 def parse_record(line: bytes) -> Parsed:
@@ -64,38 +103,85 @@ def parse_record(line: bytes) -> Parsed:
     RecordFault
         With the reason; ``uuid`` is set where it could be read.
     """
+    try:
+        record = _decode_standard(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _parse_any(line)
+    if may_repeat_a_key(line, _STANDARD_KEYS):
+        return _parse_any(line)
+    kind, source = record.task_type, record.source
+    find_head = _head_finder(line)
+    try:
+        head = find_head(
+            _hashable(record.split),
+            _hashable(kind.major),
+            _hashable(kind.minor),
+            _hashable(kind.u_g),
+            False,
+            record.domain,
+            _hashable(source),
+        )
+        extra = None
+        if head.differing:
+            extra = (
+                _extra_of_source(source)
+                if head.differing == ("source",) and type(source) is str and len(line) <= _MAX_KEPT_BYTES
+                else _extra(decode_object(line), head)
+            )
+        texts = (record.uuid, record.instruction, record.input, record.output)
+        return _parsed(texts, head, kind.unseen, None, extra)
+    except RecordFault as fault:
+        fault.uuid = record.uuid
+        raise
+
+
+def _head_finder(line: bytes) -> Callable[..., _Head]:
+    """Return the function for the head of the record in `line`; heads of long lines are not kept."""
+    return _recent_head if len(line) <= _MAX_KEPT_BYTES else _head
+
+
+def _parse_any(line: bytes) -> Parsed:
     record = decode_object(line)
     try:
-        return _parse(record)
+        texts = (
+            _text(record, "uuid"),
+            _text(record, "instruction"),
+            _text(record, "input"),
+            _text(record, "output"),
+        )
+        head = _head_of(record, _head_finder(line))
+        other = record.get("other")
+        other_text = None if other is None else encode(other)
+        return _parsed(texts, head, record["task_type"].get("unseen"), other_text, _extra(record, head))
     except RecordFault as fault:
         uuid = record.get("uuid")
         fault.uuid = uuid if isinstance(uuid, str) else None
         raise
 
 
-def _parse(record: dict[str, Any]) -> Parsed:
-    uuid, instruction, text_in, text_out = (_text(record, field) for field in _TEXT_FIELDS)
-    if not uuid.strip():
-        raise RecordFault(Reason.EMPTY_FIELD, "uuid is empty")
-    if not text_out.strip():
-        raise RecordFault(Reason.EMPTY_FIELD, "output is empty")
-    head = _head_of(record)
+def _parsed(
+    texts: tuple[str, str, str, str], head: _Head, unseen: bool | None, other: str | None, extra: str | None
+) -> Parsed:
+    uuid, instruction, text_in, text_out = texts
+    if not uuid or uuid.isspace() or not text_out or text_out.isspace():
+        raise RecordFault(Reason.EMPTY_FIELD, f"{'output' if uuid.strip() else 'uuid'} is empty")
     input_ids = find_audio_ids(instruction) + find_audio_ids(text_in)
     output_ids = find_audio_ids(text_out)
-    other = record.get("other")
-    other_text = None if other is None else encode(other)
-    extra = _extra(record, head)
     instances = [
         Instance(
             uuid, instruction, text_in, text_out, split, task.domain, task.major, task.minor, task.config,
-            direction, record["task_type"].get("unseen"), head.source, other_text, extra, input_ids, output_ids,
+            direction, unseen, None if head.source is None else list(head.source), other, extra,
+            input_ids, output_ids,
         )
         for split, task, direction in head.places
     ]  # fmt: skip
-    warnings = list(head.warnings)
-    if not input_ids and not output_ids:
-        warnings.append((Warn.NO_AUDIO, "no audio token in instruction, input or output"))
-    return Parsed(instances, warnings)
+    if input_ids or output_ids:
+        return Parsed(instances, head.warnings)
+    return Parsed(instances, (*head.warnings, _NO_AUDIO))
+
+
+def _hashable(form: list[str] | str) -> Form:
+    return form if type(form) is str else tuple(form)
 
 
 def _text(record: dict[str, Any], field: str) -> str:
@@ -108,10 +194,11 @@ def _text(record: dict[str, Any], field: str) -> str:
 
 
 def _wrong_type(field: str, expected: str, value: object) -> RecordFault:
-    return RecordFault(Reason.WRONG_TYPE, f"{field} must be {expected}, got {type(value).__name__} {value!r:.60}")
+    found = f"{type(value).__name__} {value!r:.60}"
+    return RecordFault(Reason.WRONG_TYPE, f"{field} must be {expected}, got {found}")
 
 
-def _head_of(record: dict[str, Any]) -> _Head:
+def _head_of(record: dict[str, Any], find_head: Callable[..., _Head]) -> _Head:
     task_type = record.get("task_type")
     if type(task_type) is not dict:
         if "task_type" not in record:
@@ -121,7 +208,7 @@ def _head_of(record: dict[str, Any]) -> _Head:
     if unseen is not None and type(unseen) is not bool:
         raise _wrong_type("task_type.unseen", "true or false", unseen)
     domain = _text(record, "domain")
-    return _head(
+    return find_head(
         _form(record, "split"),
         _form(task_type, "major"),
         _form(task_type, "minor"),
@@ -136,14 +223,13 @@ def _form(holder: dict[str, Any], field: str) -> Form:
     value = holder.get(field)
     if type(value) is str:
         return value
-    if type(value) is list and all(type(item) is str for item in value):
+    if type(value) is list and all([type(item) is str for item in value]):  # noqa: C419 - a list is faster
         return tuple(value)
     if field not in holder:
         raise RecordFault(Reason.MISSING_FIELD, f"{field} is missing")
     raise _wrong_type(field, "a string or a list of strings", value)
 
 
-@lru_cache(maxsize=4096)
 def _head(
     split: Form, major: Form, minor: Form, u_g: Form, unseen_absent: bool, domain: str, source: Form | _Absent
 ) -> _Head:
@@ -151,18 +237,18 @@ def _head(
     if domain_name is None:
         known = ", ".join(taxonomy().domains)
         raise RecordFault(Reason.UNKNOWN_DOMAIN, f"domain must be one of {known}, got {domain!r}")
-    splits = [_split(spelling) for spelling in _values(split, "split")]
+    splits = dict.fromkeys(_split(spelling) for spelling in _values(split, "split"))
     matches = [_task(domain_name, spelling) for spelling in _values(minor, "task_type.minor")]
     directions = _directions(u_g, len(matches))
     warnings = [warning for _, warning in matches if warning] + _major_warnings(
         domain_name, _values(major, "task_type.major"), [task for task, _ in matches]
     )
-    places = dict.fromkeys(
+    places = tuple(
         (split_name, task, direction)
-        for (task, _), direction in zip(matches, directions, strict=True)
+        for task, direction in dict.fromkeys(zip((task for task, _ in matches), directions, strict=True))
         for split_name in splits
     )
-    first_split, first_task, first_direction = next(iter(places))
+    first_split, first_task, first_direction = places[0]
     standard = (
         ("split", split == (release_split(first_split),)),
         (
@@ -171,15 +257,18 @@ def _head(
             == ((first_task.major,), (first_task.minor,), (first_direction,), False),
         ),
         ("domain", domain == domain_name),
-        ("source", isinstance(source, tuple | _Absent)),
+        ("source", not isinstance(source, str)),
     )
     return _Head(
-        places=tuple(places),
-        source=None if source is None or isinstance(source, _Absent) else list(_as_tuple(source)),
+        places=places,
+        source=None if source is None or isinstance(source, _Absent) else _as_tuple(source),
         differing=tuple(key for key, is_standard in standard if not is_standard),
         absent=("source",) if isinstance(source, _Absent) else (),
         warnings=tuple(warnings),
     )
+
+
+_recent_head = lru_cache(maxsize=4096)(_head)
 
 
 def _as_tuple(form: Form) -> tuple[str, ...]:
@@ -221,9 +310,9 @@ def _directions(u_g: Form, n_tasks: int) -> tuple[str, ...]:
 def _major_warnings(domain: str, majors: tuple[str, ...], tasks: list[Task]) -> list[tuple[Warn, str]]:
     """Warn of a major that is not the minor's own: the minor decides (taxonomy, note on Sound Generation)."""
     expected = {normalise(task.major) for task in tasks}
-    wrong = [major for major in majors if normalise(major) not in expected]
+    wrong = [major for major in dict.fromkeys(majors) if normalise(major) not in expected]
     return [
-        (Warn.MAJOR_DIFFERS, f"major {major!r} is not that of {tasks[0].minor!r} in {domain}; the minor decides")
+        (Warn.MAJOR_DIFFERS, f"{domain} major {major!r} is not that of {tasks[0].minor!r}; the minor decides")
         for major in wrong
     ]
 
@@ -232,7 +321,7 @@ def _extra(record: dict[str, Any], head: _Head) -> str | None:
     """Collect what the columns do not carry; None for a record in standard form."""
     more_in_task_type = len(record["task_type"]) > len(_TASK_TYPE_KEYS)
     if len(record) == len(_KNOWN_KEYS) and record.keys() == _KNOWN_KEYS and not more_in_task_type:
-        return _extra_of_source(record["source"]) if head.differing == ("source",) else _extra_of(record, head.differing, ())
+        return _extra_of(record, head.differing, ())
     keys = [*head.differing, *(key for key in record if key not in _KNOWN_KEYS)]
     if more_in_task_type and "task_type" not in keys:
         keys.append("task_type")

@@ -1,6 +1,10 @@
 """The closed list of reasons for which something is quarantined or warned about."""
 
 from enum import StrEnum
+from typing import Final
+
+MAX_DETAIL_LENGTH: Final = 500
+"""In characters. Details quote the data, and data may be hostile."""
 
 
 class Reason(StrEnum):
@@ -76,5 +80,6 @@ class RecordFault(ValueError):
     def __init__(
         self, reason: Reason, detail: str, *, uuid: str | None = None, audio_id: str | None = None
     ) -> None:
+        detail = detail[:MAX_DETAIL_LENGTH]
         self.reason, self.detail, self.uuid, self.audio_id = reason, detail, uuid, audio_id
         super().__init__(f"{reason}: {detail}")

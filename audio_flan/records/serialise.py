@@ -42,7 +42,7 @@ def to_record(instance: Instance) -> dict[str, Any]:
     extra = _loads(instance.extra) or {}
     for key in extra.pop(ABSENT_KEY, ()):
         del record[key]
-    record.update({key[1:] if key.startswith("<") else key: value for key, value in extra.items()})
+    record.update({key.removeprefix("<"): value for key, value in extra.items()})
     return record
 
 

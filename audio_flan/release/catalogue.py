@@ -4,13 +4,14 @@ A file's facts are written down when it has been read to its end, by whatever re
 as long as its size and mark stay as they are. Deleting the catalogue costs time, nothing else.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
 
-from audio_flan.records import Instance
+from audio_flan.records import Instance, Reason
 from audio_flan.release.cache import write_atomically
 from audio_flan.release.layout import MetadataFile
 from audio_flan.release.quarantine import Entry
@@ -42,6 +43,10 @@ class FileFacts(msgspec.Struct, frozen=True):
         """Count its rows of `tasks` in `splits`."""
         return sum(c.rows for c in self.counts if c.task in tasks and c.split in splits)
 
+    def nothing_for(self, tasks: Collection[str], splits: Collection[str]) -> bool:
+        """Say whether reading it for these would give neither a row nor a fault."""
+        return not self.quarantined and not self.rows(tasks, splits)
+
 
 class Survey:
     """Counts what a reader passes on of one file, and makes its facts at the end."""
@@ -71,7 +76,7 @@ class Catalogue:
     def __init__(self, cache: Path) -> None:
         self._path = cache / "catalogue.json"
         self._facts = _read(self._path)
-        self._changed = False
+        self._new: dict[str, FileFacts] = {}
 
     def get(self, file: MetadataFile) -> FileFacts | None:
         """Return the facts of `file`, or None when they are not known or it has changed since."""
@@ -79,16 +84,17 @@ class Catalogue:
         return facts if facts and (facts.size, facts.mark) == (file.size, file.mark) else None
 
     def put(self, file: MetadataFile, facts: FileFacts) -> None:
-        """Take in the facts of `file`."""
-        self._facts[file.path] = facts
-        self._changed = True
+        """Take in the facts of `file`, unless it could not be read: next time it may be."""
+        if Reason.UNREADABLE_FILE not in facts.quarantined:
+            self._facts[file.path] = self._new[file.path] = facts
 
     def save(self) -> None:
-        """Write down what is new; facts that other processes wrote meanwhile are kept."""
-        if self._changed:
-            self._facts = _read(self._path) | self._facts
-            write_atomically(self._path, msgspec.json.encode({"version": CATALOGUE_VERSION, "files": self._facts}))
-            self._changed = False
+        """Write down what is new, where that can be; facts that other processes wrote meanwhile are kept."""
+        if self._new:
+            stored = _Stored(CATALOGUE_VERSION, _read(self._path) | self._new)
+            with contextlib.suppress(OSError):
+                write_atomically(self._path, msgspec.json.encode(stored))
+            self._new = {}
 
     def complete(
         self, tree: Tree, files: Collection[MetadataFile], progress: Callable[[int, int], None] | None = None

@@ -8,8 +8,10 @@ import contextlib
 import mmap
 import shutil
 import tempfile
+import time
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,12 +21,15 @@ from xxhash import xxh3_64_intdigest, xxh3_128_hexdigest
 
 from audio_flan.records import Reason
 from audio_flan.release.lines import FileFault, Line, read_lines
-from audio_flan.release.quarantine import Entry
+from audio_flan.release.quarantine import Entry, Quarantine
 from audio_flan.release.scp import ScpFault, ScpLine, parse_scp_line
 from audio_flan.release.tree import Entity, Tree
 
 TABLE_VERSION = 1
 MAX_SCP_LINE_BYTES = 1 << 16
+FAULT_LIMIT = 100_000
+"""Faults of scp lines that are kept; beyond it they are only counted."""
+_STALE_SECONDS = 24 * 3600
 
 
 class ClipTable:
@@ -32,7 +37,7 @@ class ClipTable:
 
     Attributes
     ----------
-    faults : list of Entry
+    faults : Quarantine
         Lines of the scp files that were not taken: malformed, unsafe, or a second path for an id.
     """
 
@@ -42,7 +47,8 @@ class ClipTable:
         self._hashes = memoryview(self._hash_array)
         self._offsets = memoryview(np.load(folder / "offsets.npy", mmap_mode="r"))
         self._ids = np.load(folder / "ids.npy", mmap_mode="r")
-        self.faults = msgspec.json.decode((folder / "faults.json").read_bytes(), type=list[Entry])
+        stored = msgspec.json.decode((folder / "faults.json").read_bytes(), type=_StoredFaults)
+        self.faults = Quarantine(FAULT_LIMIT, stored.entries, Counter(stored.by_reason))
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -79,7 +85,21 @@ def open_clip_table(tree: Tree, scp: Sequence[Entity], cache: Path) -> ClipTable
                 building.rename(folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
+        _remove_stale(cache, folder)
     return ClipTable(folder)
+
+
+def _remove_stale(cache: Path, current: Path) -> None:
+    """Remove tables of earlier states of the tree, and what killed builds left, once they are a day old."""
+    for folder in cache.glob("*clips-*"):
+        with contextlib.suppress(OSError):
+            if folder != current and folder.stat().st_mtime < time.time() - _STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+class _StoredFaults(msgspec.Struct):
+    entries: list[Entry]
+    by_reason: dict[str, int]
 
 
 class _Builder:
@@ -87,7 +107,7 @@ class _Builder:
 
     def __init__(self, tree: Tree, scp: Sequence[Entity]) -> None:
         self._tree, self._scp = tree, scp
-        self._faults: list[Entry] = []
+        self._faults = Quarantine(FAULT_LIMIT)
         self._origins = array("Q")
         """(file, line number, byte offset) of each line taken, flat."""
 
@@ -108,7 +128,8 @@ class _Builder:
         np.save(folder / "hashes.npy", hash_array)
         np.save(folder / "offsets.npy", offset_array)
         np.save(folder / "ids.npy", np.sort(offset_array[firsts]))
-        (folder / "faults.json").write_bytes(msgspec.json.encode(self._faults))
+        faults = _StoredFaults(self._faults.entries, dict(self._faults.by_reason))
+        (folder / "faults.json").write_bytes(msgspec.json.encode(faults))
 
     def _lines_of(self, entity: Entity) -> Iterator[tuple[Line, ScpLine]]:
         try:
@@ -118,11 +139,11 @@ class _Builder:
                         yield line, _parse(line)
                     except ScpFault as fault:
                         place = (entity.path, line.number, line.byte_offset)
-                        self._faults.append(Entry(*place, fault.reason, fault.detail, fault.audio_id))
+                        self._faults.add(Entry(*place, fault.reason, fault.detail, fault.audio_id))
         except FileFault as fault:
-            self._faults.append(Entry(entity.path, None, None, fault.reason, fault.detail))
+            self._faults.add(Entry(entity.path, None, None, fault.reason, fault.detail))
         except OSError as error:
-            self._faults.append(Entry(entity.path, None, None, Reason.UNREADABLE_FILE, str(error)))
+            self._faults.add(Entry(entity.path, None, None, Reason.UNREADABLE_FILE, str(error)))
 
     def _first_lines(
         self, folder: Path, hashes: np.ndarray, offsets: np.ndarray, order: np.ndarray
@@ -145,7 +166,7 @@ class _Builder:
                 file, number, byte_offset = self._origins[3 * int(order[i]) : 3 * int(order[i]) + 3]
                 detail = f"already listed with the path {known[audio_id]!r}, which is used; here {path!r}"
                 place = (self._scp[file].path, number, byte_offset)
-                self._faults.append(Entry(*place, Reason.SCP_CONFLICT, detail, audio_id))
+                self._faults.add(Entry(*place, Reason.SCP_CONFLICT, detail, audio_id))
         return firsts
 
 

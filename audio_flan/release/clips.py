@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from audio_flan.release.archives import ArchiveMap
 from audio_flan.release.clip_table import open_clip_table
-from audio_flan.release.quarantine import Entry
+from audio_flan.release.quarantine import Quarantine
 from audio_flan.release.scp import ScpLine
 from audio_flan.release.tree import Entity, Tree
-from audio_flan.waveform import AudioError, ClipFault
+from audio_flan.waveform import AudioError, ClipError, ClipFault
 
 if TYPE_CHECKING:
     from audio_flan.waveform import ClipSource
@@ -38,14 +38,14 @@ class ClipMap:
         return self._table.path(audio_id) is not None
 
     def file_of(self, audio_id: str) -> str | None:
-        """Return the path of the file that holds the clip, itself or as an archive; None for an unknown id."""
+        """Return the path of the file that is or holds the clip; None for an unknown id."""
         path = self._table.path(audio_id)
         if path is None or self._tree.clip(path, audio_id):
             return path
         return self._archives.archive_of(path) or path
 
     @property
-    def faults(self) -> list[Entry]:
+    def faults(self) -> Quarantine:
         """Lines of the scp files that were not taken."""
         return self._table.faults
 
@@ -56,12 +56,16 @@ class ClipMap:
         ------
         AudioError
             ``unknown_audio_id`` when no scp file lists it, ``missing_audio`` when the path it lists is
-            neither a file nor a member of an archive beside it, ``outside_root`` when a link leads out.
+            neither a file nor a member of an archive beside it, ``outside_root`` when a link leads out,
+            ``unreadable_audio`` when the disk or the network fails.
         """
         path = self._table.path(audio_id)
         if path is None:
             raise AudioError(audio_id, "", ClipFault.UNKNOWN_AUDIO_ID, "no scp file lists this id")
-        source = self._tree.clip(path, audio_id) or self._archives.clip(path)
+        try:
+            source = self._tree.clip(path, audio_id) or self._archives.clip(path)
+        except (ClipError, OSError) as error:
+            raise AudioError.of(error, audio_id, path) from error
         if source is None:
             detail = "no such file, and no .tar or .zip beside it has it"
             raise AudioError(audio_id, path, ClipFault.MISSING_AUDIO, detail)

@@ -4,8 +4,9 @@
 ``scp_files/<domain>/<corpus>.scp``, ``audio_files/<domain>/<corpus>/...``.
 """
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audio_flan.release.errors import ReleaseError
 from audio_flan.release.tree import Entity, Tree
@@ -47,7 +48,7 @@ class Layout:
     metadata: tuple[MetadataFile, ...]
     scp: tuple[Entity, ...]
     misplaced: tuple[Entity, ...]
-    """Files below ``metadata`` or ``scp_files`` that stand where no reader looks."""
+    """Files below ``metadata`` or ``scp_files`` that stand where no reader looks, or have no name in UTF-8."""
 
 
 def discover(tree: Tree) -> Layout:
@@ -61,19 +62,32 @@ def discover(tree: Tree) -> Layout:
     metadata: list[MetadataFile] = []
     misplaced: list[Entity] = []
     for entity in tree.find("metadata"):
-        found = _metadata_file(entity)
+        found = _metadata_file(entity) if _is_named_in_utf8(entity) else None
         if found:
             metadata.append(found)
         elif entity.path.endswith(METADATA_SUFFIXES):
             misplaced.append(entity)
     if not metadata:
         expected = "metadata/<domain>/<understanding|generation>/<train_dev|test>/<corpus>/jsonl/*.jsonl"
-        found_instead = f"; {len(misplaced)} .jsonl files stand elsewhere below metadata/" if misplaced else ""
+        found_instead = (
+            f"; {len(misplaced)} .jsonl files stand elsewhere below metadata/" if misplaced else ""
+        )
         raise ReleaseError(f"{tree.root} is no Audio-FLAN release: no file {expected}{found_instead}")
-    scp = tree.find("scp_files")
-    well_placed = tuple(entity for entity in scp if entity.path.endswith(".scp") and entity.path.count("/") == 2)
-    misplaced += [e for e in scp if e.path.endswith(".scp") and e not in well_placed]
-    return Layout(tuple(metadata), well_placed, tuple(misplaced))
+    scp: list[Entity] = []
+    for entity in tree.find("scp_files"):
+        if entity.path.endswith(".scp"):
+            well_placed = entity.path.count("/") == 2 and _is_named_in_utf8(entity)
+            (scp if well_placed else misplaced).append(entity)
+    return Layout(tuple(metadata), tuple(scp), tuple(map(_printable, misplaced)))
+
+
+def _is_named_in_utf8(entity: Entity) -> bool:
+    """Say whether its name is text; of other names Python keeps the bytes as lone surrogates."""
+    return entity.path.isascii() or not any("\ud800" <= c <= "\udfff" for c in entity.path)
+
+
+def _printable(entity: Entity) -> Entity:
+    return replace(entity, path=os.fsencode(entity.path).decode(errors="backslashreplace"))
 
 
 def _metadata_file(entity: Entity) -> MetadataFile | None:
@@ -82,6 +96,11 @@ def _metadata_file(entity: Entity) -> MetadataFile | None:
         return None
     _, domain, direction, part, corpus, folder, _ = parts
     domain = {"sound": "audio"}.get(domain, domain)
-    if domain in ("speech", "music", "audio") and direction in _DIRECTIONS and part in SPLITS_OF_PART and folder == "jsonl":
+    if (
+        domain in ("speech", "music", "audio")
+        and direction in _DIRECTIONS
+        and part in SPLITS_OF_PART
+        and folder == "jsonl"
+    ):
         return MetadataFile(entity.path, entity.size, entity.mark, domain, direction, part, corpus)
     return None

@@ -9,9 +9,12 @@ from audio_flan.records import Reason
 
 MAX_LINE_BYTES = 1 << 20
 """Longest line that is read, in bytes. A record of Audio-FLAN is about 550 bytes long."""
-MAX_GZIP_RATIO = 200
-"""JSON text shrinks 5 to 40 times; a stream that grows more than this is refused as a bomb."""
-_GZIP_GRACE_BYTES = 64 << 20
+MAX_GZIP_GROWTH = ((1 << 20, 400), (16 << 20, 200))
+"""(decompressed bytes, ratio): from that size on a gzip stream that has grown more than this is refused.
+
+JSON text shrinks 5 to 40 times, and one record of 500 bytes repeated for ever about 230 times.
+"""
+_GZIP_PIECE_BYTES = 4096
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -34,7 +37,9 @@ class FileFault(ValueError):
         super().__init__(f"{reason}: {detail}")
 
 
-def read_lines(handle: IO[bytes], *, compressed: bool = False, max_bytes: int = MAX_LINE_BYTES) -> Iterator[Line]:
+def read_lines(
+    handle: IO[bytes], *, compressed: bool = False, max_bytes: int = MAX_LINE_BYTES
+) -> Iterator[Line]:
     """Yield the lines of `handle` that are not blank, without line breaks or byte order mark.
 
     Parameters
@@ -50,8 +55,8 @@ def read_lines(handle: IO[bytes], *, compressed: bool = False, max_bytes: int = 
     FileFault
         ``bad_gzip``, ``gzip_bomb`` or ``unreadable_file``, after the lines that could be read.
     """
-    source = cast("IO[bytes]", gzip.GzipFile(fileobj=handle)) if compressed else handle
     guard = _BombGuard(handle) if compressed else None
+    source = cast("IO[bytes]", gzip.GzipFile(fileobj=cast("IO[bytes]", guard))) if guard else handle
     try:
         yield from _bounded_lines(source, max_bytes, guard)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -84,14 +89,22 @@ def _bounded_lines(source: IO[bytes], max_bytes: int, guard: "_BombGuard | None"
 
 
 class _BombGuard:
-    """Refuses a gzip stream that grows beyond all proportion."""
+    """The compressed side of a gzip stream; refuses what comes out of it beyond proportion.
 
-    def __init__(self, compressed: IO[bytes]) -> None:
-        self._compressed = compressed
+    It is read in small pieces, so that what has gone in is what the lines so far were made of.
+    """
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle = handle
+        self._nbytes = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._handle.read(min(size, _GZIP_PIECE_BYTES))
+        self._nbytes += len(data)
+        return data
 
     def check(self, decompressed_bytes: int) -> None:
-        if decompressed_bytes < _GZIP_GRACE_BYTES:
-            return
-        if decompressed_bytes > MAX_GZIP_RATIO * max(1, self._compressed.tell()):
-            detail = f"over {decompressed_bytes:,} bytes out of {self._compressed.tell():,}; the rest is not read"
-            raise FileFault(Reason.GZIP_BOMB, detail)
+        for from_bytes, ratio in MAX_GZIP_GROWTH:
+            if decompressed_bytes >= from_bytes and decompressed_bytes > ratio * self._nbytes:
+                detail = f"over {decompressed_bytes:,} bytes out of {self._nbytes:,}; the rest is not read"
+                raise FileFault(Reason.GZIP_BOMB, detail)

@@ -32,12 +32,12 @@ class Entry(NamedTuple):
     uuid: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a JSON object; a message of hostile length is cut."""
-        return {**self._asdict(), "reason": str(self.reason), "message": self.message[:MESSAGE_LENGTH]}
+        """Return it as a JSON object."""
+        return {**self._asdict(), "reason": str(self.reason)}
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: {self.reason}: {self.message[:MESSAGE_LENGTH]}"
+        return f"{place}: {self.reason}: {self.message}"
 
 
 @dataclass
@@ -56,12 +56,19 @@ class Quarantine:
         """Count `entry`, and keep it while there is room."""
         self.by_reason[str(entry.reason)] += 1
         if self.limit is None or len(self.entries) < self.limit:
-            self.entries.append(entry)
+            fits = len(entry.message) <= MESSAGE_LENGTH
+            self.entries.append(entry if fits else entry._replace(message=entry.message[:MESSAGE_LENGTH]))
 
     def extend(self, entries: Iterable[Entry]) -> None:
         """Add each of `entries`."""
         for entry in entries:
             self.add(entry)
+
+    def merge(self, other: "Quarantine") -> None:
+        """Add what `other` keeps and what it counts."""
+        room = None if self.limit is None else max(0, self.limit - len(self.entries))
+        self.entries += other.entries[:room]
+        self.by_reason += other.by_reason
 
     @property
     def dropped(self) -> int:

@@ -21,7 +21,9 @@ class Placed(NamedTuple):
     byte_offset: int
 
 
-def read_instances(tree: Tree, file: MetadataFile, on_fault: Report, on_warning: Report | None = None) -> Iterator[Placed]:
+def read_instances(
+    tree: Tree, file: MetadataFile, on_fault: Report, on_warning: Report | None = None
+) -> Iterator[Placed]:
     """Yield the instances of `file` in order; hand every record that is not taken to `on_fault`.
 
     A record whose domain, direction or split the folders of the file rule out is not taken: a reader that
@@ -43,7 +45,15 @@ def read_instances(tree: Tree, file: MetadataFile, on_fault: Report, on_warning:
                 if on_warning:
                     for code, detail in warnings:
                         on_warning(
-                            Entry(file.path, line.number, line.byte_offset, code, detail, None, instances[0].uuid)
+                            Entry(
+                                file.path,
+                                line.number,
+                                line.byte_offset,
+                                code,
+                                detail,
+                                None,
+                                instances[0].uuid,
+                            )
                         )
     except FileFault as fault:
         on_fault(Entry(file.path, None, None, fault.reason, fault.detail))
@@ -58,7 +68,9 @@ def _parse(line: Line) -> tuple[list[Instance], list[tuple[str, str]]]:
 
 
 def _entry(file: MetadataFile, line: Line, fault: RecordFault) -> Entry:
-    return Entry(file.path, line.number, line.byte_offset, fault.reason, fault.detail, fault.audio_id, fault.uuid)
+    return Entry(
+        file.path, line.number, line.byte_offset, fault.reason, fault.detail, fault.audio_id, fault.uuid
+    )
 
 
 class _FolderCheck:
@@ -76,12 +88,12 @@ class _FolderCheck:
         if task.domain != file.domain:
             wrong = f"the record's domain is {task.domain}, its folder's {file.domain}"
         elif file.direction not in task.folders:
-            wrong = f"{task.minor} belongs to {' or '.join(sorted(task.folders))}, its folder is {file.direction}"
+            wrong = (
+                f"{task.minor} belongs to {' or '.join(sorted(task.folders))}, its folder is {file.direction}"
+            )
         elif instance.split not in SPLITS_OF_PART[file.part]:
             wrong = f"the record's split is {instance.split}, its folder is {file.part}"
         else:
             self._good.add(key)
             return
         raise RecordFault(Reason.WRONG_FOLDER, wrong, uuid=instance.uuid)
-
-

@@ -13,7 +13,7 @@ from audio_flan.release.catalogue import Catalogue, Survey
 from audio_flan.release.clips import ClipMap
 from audio_flan.release.layout import SPLITS_OF_PART, Layout, MetadataFile, discover
 from audio_flan.release.reader import read_instances
-from audio_flan.release.tree import Tree, open_tree
+from audio_flan.release.tree import Entity, Tree, open_tree
 from audio_flan.taxonomy import Config
 
 
@@ -49,8 +49,8 @@ class Release:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the names, sizes and marks of its metadata and scp files: another one for other data."""
-        entities = (*self.layout.metadata, *self.layout.scp)
-        return xxh3_128_hexdigest(repr([(e.path, e.size, e.mark) for e in entities]).encode())
+        files: list[MetadataFile | Entity] = [*self.layout.metadata, *self.layout.scp]
+        return xxh3_128_hexdigest(repr([(file.path, file.size, file.mark) for file in files]).encode())
 
     @cached_property
     def clips(self) -> ClipMap:
@@ -60,14 +60,15 @@ class Release:
     def files(self, config: Config, splits: Collection[str]) -> list[MetadataFile]:
         """List the metadata files that may hold rows of `config` in `splits`, sorted by path.
 
-        Files whose folders rule it out are left out, and so are files that the catalogue knows to hold none.
+        Files whose folders rule it out are left out. The list does not depend on what has been read before:
+        positions in a stream, and shards given to workers, count on it.
         """
-        tasks = config.task_names
-        candidates = (file for file in self.layout.metadata if file.may_hold(config, splits))
-        return [
-            file for file in candidates if (facts := self.catalogue.get(file)) is None or facts.rows(tasks, splits)
-        ]
+        return [file for file in self.layout.metadata if file.may_hold(config, splits)]
 
+    def nothing_in(self, file: MetadataFile, config: Config, splits: Collection[str]) -> bool:
+        """Say whether `file` is known to hold no row of `config` in `splits`, and no fault either."""
+        facts = self.catalogue.get(file)
+        return facts is not None and facts.nothing_for(config.task_names, splits)
 
     def splits_with_rows(self, config: Config) -> list[str]:
         """List the splits in which `config` has rows, in the order train, validation, test.
@@ -86,7 +87,7 @@ class Release:
         return [split for split in SPLITS if split not in missing]
 
     def _splits_of(self, file: MetadataFile, tasks: Collection[str], wanted: set[str]) -> set[str]:
-        """Return which of the `wanted` splits have rows of `tasks` in `file`; it stops once it has seen all."""
+        """Return which `wanted` splits have rows of `tasks` in `file`; it stops once it has seen all."""
         survey, seen = Survey(file), set[str]()
         for placed in read_instances(self.tree, file, survey.add_fault):
             survey.add(placed.instance)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from audio_flan.records import SPLITS
+from audio_flan.records import SPLITS, Reason
 from audio_flan.release.release import Release
 from audio_flan.taxonomy import list_configs, resolve_config, taxonomy
 
@@ -52,7 +52,9 @@ class Summary:
         table = {}
         for name in list_configs():
             tasks = resolve_config(name).task_names
-            table[name] = {split: sum(self.task_split.get(t, {}).get(split, 0) for t in tasks) for split in SPLITS}
+            table[name] = {
+                split: sum(self.task_split.get(t, {}).get(split, 0) for t in tasks) for split in SPLITS
+            }
         return table
 
 
@@ -67,7 +69,9 @@ def summarise(release: Release, progress: Callable[[int, int], None] | None = No
     files = release.layout.metadata
     facts = release.catalogue.complete(release.tree, files, progress)
     tasks = taxonomy().tasks
-    counts: dict[str, Counter[str]] = {k: Counter() for k in ("domain", "direction", "split", "corpus", "task")}
+    counts: dict[str, Counter[str]] = {
+        k: Counter() for k in ("domain", "direction", "split", "corpus", "task")
+    }
     task_split: dict[str, Counter[str]] = {}
     faults: Counter[str] = Counter()
     for file, held in zip(files, facts, strict=True):
@@ -77,7 +81,8 @@ def summarise(release: Release, progress: Callable[[int, int], None] | None = No
             for column, key in (keys | {"corpus": file.corpus, "task": task}).items():
                 counts[column][key] += rows
             task_split.setdefault(task, Counter())[split] += rows
-    faults.update(str(entry.reason) for entry in release.clips.faults)
+    faults.update(release.clips.faults.by_reason)
+    faults.update(str(Reason.MISPLACED_FILE) for _ in release.layout.misplaced)
     return Summary(
         form="release",
         root=release.root,

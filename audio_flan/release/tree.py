@@ -1,5 +1,6 @@
 """Files below a root, on a local disk or behind fsspec (``hf://``, ``s3://``, ...), by relative path."""
 
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -7,14 +8,24 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, unquote
 
 from audio_flan.release.errors import ReleaseError
+from audio_flan.release.sources import UrlRange, network_errors
 from audio_flan.waveform import AudioError, ClipFault, FileSource, RangeSource, UrlSource
 
 if TYPE_CHECKING:
     import fsspec
+    from _typeshed import WriteableBuffer
 
     from audio_flan.waveform import ClipSource
+
+
+MAX_LINK_DEPTH = 3
+"""Symbolic links to folders of the tree that are followed inside one another."""
+_READ_BYTES = 1 << 20
+_MARKS = ("blob_id", "ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
+"""Where file systems of fsspec keep what changes with a file, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +58,8 @@ class Tree(Protocol):
         """Return the source of a clip that is a byte range of a file."""
         ...
 
-    def names(self, folder: str) -> list[str]:
-        """List the names directly in `folder`; empty when there is none."""
+    def file_names(self, folder: str, suffixes: tuple[str, ...]) -> list[str]:
+        """List the regular files directly in `folder` that end in one of `suffixes`, sorted."""
         ...
 
     def folder_bytes(self, folder: str) -> int | None:
@@ -70,29 +81,37 @@ class LocalTree:
         """List all regular files below `folder` (see `Tree`)."""
         return sorted(self._walk(os.path.join(self.root, folder)), key=lambda entity: entity.path)
 
-    def _walk(self, folder: str) -> Iterator[Entity]:
-        try:
-            listing = list(os.scandir(folder))
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for item in listing:
-            if item.is_dir(follow_symlinks=False) or (item.is_dir() and self._inside(item.path)):
-                yield from self._walk(item.path)
-            elif item.is_file() and (not item.is_symlink() or self._inside(item.path)):
-                facts = item.stat()
-                path = os.path.relpath(item.path, self.root).replace(os.sep, "/")
-                yield Entity(path, facts.st_size, str(facts.st_mtime_ns))
+    def _walk(self, folder: str, links: tuple[str, ...] = ()) -> Iterator[Entity]:
+        """Yield the files below `folder`, which was reached by links to the folders `links`."""
+        for item in _scan(folder):
+            try:
+                if item.is_symlink() and not self._inside(item.path):
+                    continue
+                if item.is_dir():
+                    below = self._follow(item, links) if item.is_symlink() else links
+                    if below is not None:
+                        yield from self._walk(item.path, below)
+                elif item.is_file():
+                    facts = item.stat()
+                    path = os.path.relpath(item.path, self.root).replace(os.sep, "/")
+                    yield Entity(path, facts.st_size, str(facts.st_mtime_ns))
+            except FileNotFoundError:
+                continue  # it went away between the listing and the look at it
+
+    def _follow(self, item: "os.DirEntry[str]", links: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Return `links` and this link to a folder; None for a loop, or for links inside links inside links."""
+        target, place = os.path.realpath(item.path), os.path.realpath(os.path.dirname(item.path))
+        loop = target in links or f"{place}/".startswith(f"{target}/")
+        return None if loop or len(links) >= MAX_LINK_DEPTH else (*links, target)
 
     def open(self, path: str) -> IO[bytes]:
         """Open one file (see `Tree`)."""
         return open(os.path.join(self.root, path), "rb")
 
-    def names(self, folder: str) -> list[str]:
-        """List names in `folder` (see `Tree`)."""
-        try:
-            return sorted(os.listdir(os.path.join(self.root, folder)))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+    def file_names(self, folder: str, suffixes: tuple[str, ...]) -> list[str]:
+        """List files in `folder` (see `Tree`)."""
+        found = (item for item in _scan(os.path.join(self.root, folder)) if item.name.endswith(suffixes))
+        return sorted(item.name for item in found if item.is_file() and self._inside(item.path))
 
     def folder_bytes(self, folder: str) -> int:
         """Sum the sizes of all files below `folder` (see `Tree`)."""
@@ -116,7 +135,7 @@ class LocalTree:
             mode = os.lstat(full).st_mode
             if stat.S_ISLNK(mode):
                 safe = safe and self._inside(full)
-                mode = os.stat(full).st_mode if safe else mode
+                mode = os.stat(full).st_mode if safe else mode  # noqa: PTH116 - hot
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
@@ -170,26 +189,32 @@ class RemoteTree:
     def find(self, folder: str) -> list[Entity]:
         """List all files below `folder` (see `Tree`)."""
         try:
-            found = self._fs.find(f"{self._base}/{folder}", detail=True)
+            with network_errors():
+                found = self._fs.find(f"{self._base}/{folder}", detail=True)
         except FileNotFoundError:
             return []
         entities = [
-            Entity(str(PurePosixPath(path).relative_to(self._base)), int(facts.get("size") or 0), _mark(facts))
+            Entity(
+                str(PurePosixPath(path).relative_to(self._base)), int(facts.get("size") or 0), _mark(facts)
+            )
             for path, facts in found.items()
         ]
         return sorted(entities, key=lambda entity: entity.path)
 
     def open(self, path: str) -> IO[bytes]:
         """Open one file (see `Tree`)."""
-        handle: IO[bytes] = self._fs.open(f"{self._base}/{path}", "rb")
-        return handle
+        with network_errors():
+            return io.BufferedReader(_RemoteFile(self._fs.open(f"{self._base}/{path}", "rb")), _READ_BYTES)
 
-    def names(self, folder: str) -> list[str]:
-        """List names in `folder` (see `Tree`)."""
+    def file_names(self, folder: str, suffixes: tuple[str, ...]) -> list[str]:
+        """List files in `folder` (see `Tree`)."""
         try:
-            return sorted(str(path).rpartition("/")[2] for path in self._fs.ls(f"{self._base}/{folder}", detail=False))
+            with network_errors():
+                listing = self._fs.ls(f"{self._base}/{folder}", detail=True)
         except FileNotFoundError:
             return []
+        names = (str(item["name"]).rpartition("/")[2] for item in listing if item["type"] == "file")
+        return sorted(name for name in names if name.endswith(suffixes))
 
     def folder_bytes(self, folder: str) -> None:  # noqa: ARG002 - as the protocol has it
         """Return None (see `Tree`): the audio of a release is millions of files."""
@@ -203,21 +228,64 @@ class RemoteTree:
         """
         folder = path.rpartition("/")[0]
         if folder not in self._plain_folders:
-            if not self._fs.exists(f"{self._base}/{path}"):
-                return None
+            with network_errors():
+                if not self._fs.exists(f"{self._base}/{path}"):
+                    return None
             self._plain_folders.add(folder)
         return UrlSource(f"{self.root}/{path}", self.storage_options)
 
     def part(self, path: str, offset: int, nbytes: int, name: str) -> "ClipSource":
         """Return a byte range of a file (see `Tree`)."""
-        return UrlSource(f"{self.root}/{path}", self.storage_options, offset, nbytes, name)
+        return UrlRange(f"{self.root}/{path}", offset, nbytes, name, self.storage_options)
 
     @cached_property
     def _plain_folders(self) -> set[str]:
         return set()
 
 
-def open_tree(root: str | os.PathLike[str], *, token: str | bool | None = None, revision: str | None = None) -> Tree:
+class _RemoteFile(io.RawIOBase):
+    """A file of fsspec, whose errors are turned into `OSError`."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle = handle
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        with network_errors():
+            data = self._handle.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        with network_errors():
+            return self._handle.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._handle.tell()
+
+    def close(self) -> None:
+        self._handle.close()
+        super().close()
+
+
+def _scan(folder: str) -> "list[os.DirEntry[str]]":
+    """List what is in `folder`, nothing when there is no such folder."""
+    try:
+        with os.scandir(folder) as listing:
+            return list(listing)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def open_tree(
+    root: str | os.PathLike[str], *, token: str | bool | None = None, revision: str | None = None
+) -> Tree:
     """Return the tree at `root`: a folder, a URL that fsspec knows, or the id of a dataset repo on the Hub.
 
     Raises
@@ -226,24 +294,45 @@ def open_tree(root: str | os.PathLike[str], *, token: str | bool | None = None, 
         When `root` is none of these.
     """
     text = os.fspath(root)
-    if os.path.isdir(text):
+    if Path(text).is_dir():
         return LocalTree(text)
     if "://" in text:
         return _remote(text, token, revision)
-    if os.path.exists(text):
+    if Path(text).exists():
         raise ReleaseError(f"{text!r} is a file; the root of a release is a folder")
     if _is_repo_id(text):
         return _remote(f"hf://datasets/{text}", token, revision)
-    raise ReleaseError(f"there is no folder {text!r}, and it is not the id (ORG/NAME) of a dataset repo on the Hub")
+    raise ReleaseError(
+        f"there is no folder {text!r}, and it is not the id (ORG/NAME) of a dataset repo on the Hub"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HubPlace:
+    """A dataset repo on the Hub and a folder in it."""
+
+    repo_id: str
+    revision: str | None
+    folder: str
+
+
+def hub_place(url: str) -> HubPlace | None:
+    """Read ``hf://datasets/ORG/NAME[@REVISION][/FOLDER]``; None for any other URL."""
+    if not url.startswith("hf://datasets/"):
+        return None
+    org, name, *folder = url.removeprefix("hf://datasets/").split("/")
+    name, _, revision = name.partition("@")
+    return HubPlace(f"{org}/{name}", unquote(revision) or None, "/".join(folder))
 
 
 def _remote(url: str, token: str | bool | None, revision: str | None) -> RemoteTree:
     url = url.rstrip("/")
     if not url.startswith("hf://"):
         return RemoteTree(url)
-    if revision:
-        kind, org, name, *rest = url.removeprefix("hf://").split("/")
-        url = "hf://" + "/".join((kind, org, f"{name.partition('@')[0]}@{revision.replace('/', '%2F')}", *rest))
+    place = hub_place(url)
+    if place and revision:
+        folder = f"/{place.folder}" if place.folder else ""
+        url = f"hf://datasets/{place.repo_id}@{quote(revision, safe='')}{folder}"
     return RemoteTree(url, {} if token is None else {"token": token})
 
 
@@ -254,4 +343,4 @@ def _is_repo_id(text: str) -> bool:
 
 
 def _mark(facts: dict[str, Any]) -> str:
-    return str(facts.get("blob_id") or facts.get("ETag") or facts.get("etag") or facts.get("mtime") or "")
+    return next((str(facts[key]) for key in _MARKS if facts.get(key)), "")

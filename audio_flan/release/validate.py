@@ -91,7 +91,9 @@ def _check_clips(
         except AudioError as error:
             return Entry(line.path, None, None, error.fault, error.detail, line.audio_id)
         if frames == 0:
-            return Entry(line.path, None, None, ClipFault.EMPTY_AUDIO, "the clip has no frames", line.audio_id)
+            return Entry(
+                line.path, None, None, ClipFault.EMPTY_AUDIO, "the clip has no frames", line.audio_id
+            )
         return None
 
     bad: set[str] = set()
@@ -109,7 +111,9 @@ def _check_clips(
     return frozenset(bad)
 
 
-def _check_rows(release: Release, report: Report, bad_clips: frozenset[str], progress: Progress | None) -> None:
+def _check_rows(
+    release: Release, report: Report, bad_clips: frozenset[str], progress: Progress | None
+) -> None:
     hashes = array("Q")
     done, total = 0, sum(file.size for file in release.layout.metadata)
     for file in release.layout.metadata:
@@ -146,7 +150,11 @@ def _clip_fault(
 ) -> tuple[Reason, str, str] | None:
     for audio_id in (*instance.input_audio_ids, *instance.output_audio_ids):
         if audio_id in bad_clips:
-            return Reason.UNUSABLE_AUDIO, audio_id, f"the clip {audio_id!r} cannot be used; it has an entry of its own"
+            return (
+                Reason.UNUSABLE_AUDIO,
+                audio_id,
+                f"the clip {audio_id!r} cannot be used; it has an entry of its own",
+            )
         if audio_id not in release.clips:
             return Reason.UNKNOWN_AUDIO_ID, audio_id, f"no scp file lists the id {audio_id!r}"
     return None
@@ -169,7 +177,9 @@ def _duplicates(release: Release, hashes: "array[int]") -> Iterator[Entry]:
             here = f"{file.path}:{placed.line}"
             if first.setdefault(uuid, here) != here:
                 message = f"the uuid occurs at {first[uuid]} already; both rows are kept"
-                yield Entry(file.path, placed.line, placed.byte_offset, Warn.DUPLICATE_UUID, message, None, uuid)
+                yield Entry(
+                    file.path, placed.line, placed.byte_offset, Warn.DUPLICATE_UUID, message, None, uuid
+                )
 
 
 def _records(release: Release, file: MetadataFile) -> Iterator[Placed]:

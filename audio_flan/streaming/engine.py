@@ -146,7 +146,10 @@ class RowStream:
         self.release.catalogue.save()
         if self.quarantine:
             logger.warning(
-                "%s of %s: %s; `audio-flan validate` lists them", self.config.name, self.release.root, self.quarantine
+                "%s of %s: %s; `audio-flan validate` lists them",
+                self.config.name,
+                self.release.root,
+                self.quarantine,
             )
 
     def rows_of(self, file: MetadataFile, skip: int = 0) -> Iterator[Row | None]:
@@ -154,6 +157,8 @@ class RowStream:
 
         Reading a file to its end tells the catalogue what it holds.
         """
+        if self.release.nothing_in(file, self.config, self.splits):
+            return
         maker = RowMaker(self.release, self.on_error, self.columns, self.quarantine)
         survey = Survey(file)
 
@@ -182,5 +187,5 @@ class RowStream:
         return dict(self._resume or self._position)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let the next iteration go on at `state`; files before it are not read, rows before it not decoded."""
+        """Let the next iteration go on at `state`; no clip before it is touched."""
         self._resume = {"file": int(state["file"]), "row": int(state["row"])}

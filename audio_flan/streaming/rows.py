@@ -13,6 +13,9 @@ from audio_flan.waveform import AudioError, LazyAudio
 OnError = Literal["raise", "skip", "null"]
 Row = dict[str, Any]
 
+_Clips = tuple[list[LazyAudio | None], list[float | None]]
+"""Clips and their lengths in seconds."""
+_NO_CLIPS: _Clips = ([], [])
 _CLIP_COLUMNS = (*AUDIO_COLUMNS, "input_seconds", "output_seconds")
 
 
@@ -60,20 +63,17 @@ class RowMaker:
             With ``on_error="raise"``, for a clip that cannot be found or read.
         """
         instance = placed.instance
-        inputs = outputs = ()
-        input_seconds = output_seconds = None
+        inputs = outputs = _NO_CLIPS
         if self._wants_clips:
             try:
-                inputs, input_seconds = self._listen(instance.input_audio_ids, placed, file)
-                outputs, output_seconds = self._listen(instance.output_audio_ids, placed, file)
+                inputs = self._listen(instance.input_audio_ids, placed, file)
+                outputs = self._listen(instance.output_audio_ids, placed, file)
             except _Skip:
                 return None
-        row = _row(instance, file.corpus, inputs, outputs, input_seconds, output_seconds)
+        row = _row(instance, file.corpus, inputs, outputs)
         return row if self._columns is None else {name: row[name] for name in self._columns}
 
-    def _listen(
-        self, ids: list[str], placed: Placed, file: MetadataFile
-    ) -> tuple[list[LazyAudio | None], list[float | None]]:
+    def _listen(self, ids: list[str], placed: Placed, file: MetadataFile) -> _Clips:
         clips: list[LazyAudio | None] = []
         seconds: list[float | None] = []
         for audio_id in ids:
@@ -98,22 +98,26 @@ class RowMaker:
         message = f"{error.detail} ({error.location})" if error.location else error.detail
         self._quarantine.add(
             Entry(
-                file.path, placed.line, placed.byte_offset, error.fault, message, error.audio_id, placed.instance.uuid
+                file.path,
+                placed.line,
+                placed.byte_offset,
+                error.fault,
+                message,
+                error.audio_id,
+                placed.instance.uuid,
             )
         )
 
 
-class _Skip(Exception):  # noqa: N818 - not an error: the row is left out
+class _Skip(Exception):
     """The row is to be left out."""
 
 
 def _row(
     instance: Instance,
     corpus: str,
-    inputs: Any,  # noqa: ANN401
-    outputs: Any,  # noqa: ANN401
-    input_seconds: Any,  # noqa: ANN401
-    output_seconds: Any,  # noqa: ANN401
+    inputs: _Clips,
+    outputs: _Clips,
 ) -> Row:
     return {
         "uuid": instance.uuid,
@@ -131,10 +135,10 @@ def _row(
         "corpus": corpus,
         "other": instance.other,
         "extra": instance.extra,
-        "input_audio": inputs,
-        "output_audio": outputs,
+        "input_audio": inputs[0],
+        "output_audio": outputs[0],
         "input_audio_ids": instance.input_audio_ids,
         "output_audio_ids": instance.output_audio_ids,
-        "input_seconds": input_seconds,
-        "output_seconds": output_seconds,
+        "input_seconds": inputs[1],
+        "output_seconds": outputs[1],
     }

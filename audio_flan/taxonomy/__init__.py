@@ -6,12 +6,11 @@ from audio_flan.taxonomy.lookup import (
     Spelling,
     TaskMatch,
     list_configs,
-    normalise,
     resolve_config,
     resolve_domain,
     resolve_task,
 )
-from audio_flan.taxonomy.tables import Config, Task, taxonomy
+from audio_flan.taxonomy.tables import Config, Task, normalise, taxonomy
 
 __all__ = [
     "Config",

@@ -1,11 +1,14 @@
 """The taxonomy table that ships with the package, read once into immutable values."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
 import msgspec
+
+_MAX_NAME_LENGTH = 256
+"""In characters. Longer spellings come from broken data, and are not kept in memory."""
 
 Direction = Literal["understanding", "generation"]
 ConfigKind = Literal["all", "direction", "domain", "direction_domain", "major", "minor"]
@@ -83,11 +86,15 @@ def taxonomy() -> Taxonomy:
     raw = msgspec.json.decode((files(__package__) / "taxonomy.json").read_bytes())
     tasks = {row["config"]: _task(row) for row in raw["minors"]}
     return Taxonomy(
-        domains={spelling: row["name"] for row in raw["domains"] for spelling in (row["name"], *row["aliases"])},
+        domains={
+            spelling: row["name"] for row in raw["domains"] for spelling in (row["name"], *row["aliases"])
+        },
         tasks=tasks,
         configs=_configs(raw, tasks),
         config_aliases={
-            alias: row["config"] for row in (*raw["majors"], *raw["minors"]) for alias in row["config_aliases"]
+            alias: row["config"]
+            for row in (*raw["majors"], *raw["minors"])
+            for alias in row["config_aliases"]
         },
         reserved=dict(raw["naming"]["reserved_names"]),
         task_aliases={
@@ -101,15 +108,23 @@ def taxonomy() -> Taxonomy:
             for alias in row["ambiguous_aliases"]
         },
         major_names=frozenset(
-            (row["domain"], normalise(alias)) for row in raw["majors"] for alias in (row["name"], *row["aliases"])
+            (row["domain"], normalise(alias))
+            for row in raw["majors"]
+            for alias in (row["name"], *row["aliases"])
         ),
     )
 
 
-@cache
 def normalise(spelling: str) -> str:
     """Fold case and collapse every run of non-alphanumeric characters to one space."""
+    return _normalise_cached(spelling) if len(spelling) <= _MAX_NAME_LENGTH else _normalise(spelling)
+
+
+def _normalise(spelling: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in spelling.casefold()).split())
+
+
+_normalise_cached = lru_cache(maxsize=4096)(_normalise)
 
 
 def _task(row: dict[str, Any]) -> Task:

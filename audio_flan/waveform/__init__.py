@@ -1,0 +1,33 @@
+"""Lazily decoded audio: where a clip's bytes are, what its header says, its samples when asked for.
+
+Importing this package imports numpy and nothing heavier; decoders are imported when they are first used.
+"""
+
+from audio_flan.waveform.errors import AudioError, ClipError, ClipFault
+from audio_flan.waveform.header import AudioHeader, read_header
+from audio_flan.waveform.lazy import LazyAudio
+from audio_flan.waveform.samples import AudioSamples
+from audio_flan.waveform.sources import (
+    BytesSource,
+    ClipSource,
+    FileSource,
+    RangeSource,
+    UrlSource,
+    ZipSource,
+)
+
+__all__ = [
+    "AudioError",
+    "AudioHeader",
+    "AudioSamples",
+    "BytesSource",
+    "ClipError",
+    "ClipFault",
+    "ClipSource",
+    "FileSource",
+    "LazyAudio",
+    "RangeSource",
+    "UrlSource",
+    "ZipSource",
+    "read_header",
+]
