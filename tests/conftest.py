@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from audio_flan.demo import make_demo
+from trees import SmallTree, make_small_tree
 
 SHARED_CORPUS = Path(__file__).resolve().parents[2] / "shared/corpus"
 
@@ -31,6 +32,12 @@ def demo_root(tmp_path_factory) -> Path:
 def demo_copy(demo_root, tmp_path) -> Path:
     """A copy of the demo corpus that a test may break."""
     return shutil.copytree(demo_root, tmp_path / "demo")
+
+
+@pytest.fixture
+def small_tree(tmp_path) -> SmallTree:
+    """Ten rows of four corpora: plain clips, a tar, two zips, a gzipped file, a borrowed id."""
+    return make_small_tree(tmp_path / "small")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ _SHOWN = 20
 def validate(
     root: Root,
     decode: Annotated[
-        bool, typer.Option("--decode", help="Decode every clip whole, not only its header.")
+        bool, typer.Option("--decode", help="Decode every clip whole; without it only FLAC is.")
     ] = False,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that open clips.")] = 2,
     as_json: Json = False,

@@ -13,6 +13,7 @@ from datasets.builder import BuilderConfig
 from audio_flan.loading.dataset import AudioFlanStream
 from audio_flan.loading.examples import RowExamples
 from audio_flan.loading.features import row_features
+from audio_flan.loading.info import LazyAudioInfo
 from audio_flan.loading.localise import localise
 from audio_flan.loading.tables import as_table
 from audio_flan.records import SPLITS
@@ -106,7 +107,7 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     def as_dataset(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the base class
         """Return the prepared dataset, or one for each split."""
         # An info that was read back from the cache calls its audio plain Audio, as all that is stored does.
-        self.info.features = self._features
+        self.info = LazyAudioInfo(**vars(self.info) | {"features": self._features})
         return super().as_dataset(*args, **kwargs)
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:  # noqa: ANN401

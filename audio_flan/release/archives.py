@@ -5,6 +5,7 @@ first. A member is the clip when its name is the path relative to the archive's 
 named like the archive, or relative to the root. Members are read where they lie and never extracted.
 """
 
+import contextlib
 import struct
 import tarfile
 import zipfile
@@ -109,7 +110,7 @@ class ArchiveMap:
         # The data stand behind a header whose two lengths are not those in the archive's table.
         header = self._tree.part(archive, info.header_offset, _LOCAL_HEADER.size, info.filename).read()
         magic, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
-        if magic != zipfile.stringFileHeader:
+        if magic != b"PK\x03\x04":
             raise ClipError(
                 ClipFault.DAMAGED_AUDIO, f"no member begins at byte {info.header_offset} of {archive}"
             )
@@ -124,11 +125,9 @@ def _table(
 ) -> dict[str, _Member]:
     """Read an archive's table; a damaged one gives what stands before the damage."""
     members: dict[str, _Member] = {}
-    with tree.open(archive) as handle:
-        try:
-            members.update(read(handle))
-        except _DAMAGE:
-            pass  # the clips after the damage are reported as missing, each by its id
+    # The clips after the damage are reported as missing, each by its id.
+    with tree.open(archive) as handle, contextlib.suppress(*_DAMAGE):
+        members.update(read(handle))
     return members
 
 
@@ -137,7 +136,7 @@ def _read_tar(handle: IO[bytes]) -> Iterator[tuple[str, _Member]]:
         while (info := tar.next()) is not None:
             if info.isreg() and not info.issparse():
                 yield info.name.removeprefix("./"), (info.offset_data, info.size)
-            tar.members.clear()  # it would keep every header
+            tar.members = []  # type: ignore[attr-defined] # it would keep every header
 
 
 def _read_zip(handle: IO[bytes]) -> Iterator[tuple[str, _Member]]:

@@ -48,7 +48,7 @@ class Layout:
     metadata: tuple[MetadataFile, ...]
     scp: tuple[Entity, ...]
     misplaced: tuple[Entity, ...]
-    """Files below ``metadata`` or ``scp_files`` that stand where no reader looks, or have no name in UTF-8."""
+    """Files below ``metadata`` or ``scp_files`` where no reader looks, or whose names are not UTF-8."""
 
 
 def discover(tree: Tree) -> Layout:

@@ -47,24 +47,19 @@ class UrlRange:
 
     def read(self) -> bytes:
         """Fetch the range; `ClipError` when the file ends inside it, `OSError` when fetching fails."""
-        return self.head(self.nbytes)
-
-    def head(self, nbytes: int) -> bytes:
-        """Fetch the first `nbytes` bytes of the range; errors as in `read`."""
         import fsspec
 
-        wanted = min(nbytes, self.nbytes)
         with network_errors():
             file_system, path = fsspec.core.url_to_fs(self.url, **self.storage_options)
-            data = bytes(file_system.cat_file(path, start=self.offset, end=self.offset + wanted))
-        if len(data) < wanted:
+            data = bytes(file_system.cat_file(path, start=self.offset, end=self.offset + self.nbytes))
+        if len(data) < self.nbytes:
             detail = f"the file ends after {len(data)} of the clip's {self.nbytes} bytes"
             raise ClipError(ClipFault.TRUNCATED_AUDIO, detail)
         return data
 
-    def size(self) -> int:
-        """Length of the range in bytes."""
-        return self.nbytes
+    def start(self, nbytes: int) -> tuple[bytes, int]:  # noqa: ARG002 - as the protocol has it
+        """Fetch all of the range, as one request is cheaper than two; and its length in bytes."""
+        return self.read(), self.nbytes
 
     def cell(self) -> tuple[bytes, str]:
         """Give the bytes and the clip's name."""
@@ -97,15 +92,9 @@ class ZipMember:
             raise ClipError(ClipFault.DAMAGED_AUDIO, "it differs from the checksum in its zip archive")
         return data
 
-    def head(self, nbytes: int) -> bytes:
-        """Unpack the first `nbytes` bytes."""
-        wanted = min(nbytes, self.nbytes)
-        data = self._unpack(self.packed.head(nbytes + nbytes // 8 + 64), wanted)[:wanted]
-        return data if len(data) == wanted else self.read()[:wanted]
-
-    def size(self) -> int:
-        """Size of the unpacked member in bytes, as the archive's table declares it."""
-        return self.nbytes
+    def start(self, nbytes: int) -> tuple[bytes, int]:  # noqa: ARG002 - as the protocol has it
+        """Unpack all of the member, so that its checksum is tested; and its size in bytes."""
+        return self.read(), self.nbytes
 
     def cell(self) -> tuple[bytes, str]:
         """Give the bytes and the clip's name."""

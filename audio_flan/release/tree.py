@@ -99,8 +99,8 @@ class LocalTree:
                 continue  # it went away between the listing and the look at it
 
     def _follow(self, item: "os.DirEntry[str]", links: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Return `links` and this link to a folder; None for a loop, or for links inside links inside links."""
-        target, place = os.path.realpath(item.path), os.path.realpath(os.path.dirname(item.path))
+        """Return `links` and this link to a folder; None where it makes a loop or they are too many."""
+        target, place = os.path.realpath(item.path), os.path.realpath(Path(item.path).parent)
         loop = target in links or f"{place}/".startswith(f"{target}/")
         return None if loop or len(links) >= MAX_LINK_DEPTH else (*links, target)
 

@@ -21,7 +21,11 @@ from audio_flan.waveform import AudioError, ClipFault, LazyAudio
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being checked, how much is done and how much there is."""
+REPORT_LIMIT = 100_000
+"""Entries, and warnings, that a report lists; beyond it they are only counted."""
 _CLIPS_AT_ONCE = 512
+_LENGTH_UNKNOWN = ("FLAC",)
+"""Formats whose header does not say how many bytes there are: only decoding shows that the end is missing."""
 
 
 @dataclass
@@ -39,8 +43,8 @@ class Report:
     form: str = "release"
     rows: int = 0
     clips: int = 0
-    entries: Quarantine = field(default_factory=Quarantine)
-    warnings: Quarantine = field(default_factory=Quarantine)
+    entries: Quarantine = field(default_factory=lambda: Quarantine(REPORT_LIMIT))
+    warnings: Quarantine = field(default_factory=lambda: Quarantine(REPORT_LIMIT))
 
     def as_json(self) -> dict[str, Any]:
         """Return it in the shape of the design, section 11."""
@@ -63,7 +67,8 @@ def validate(
     Parameters
     ----------
     decode : bool
-        Whether to decode each clip whole; otherwise its header is read and its length checked against it.
+        Whether to decode each clip whole; otherwise its header is read and its length checked against it,
+        and only FLAC is decoded, whose header does not tell.
     workers : int
         Threads that open clips.
     progress : callable, optional
@@ -71,9 +76,9 @@ def validate(
     """
     report = Report()
     for entity in release.layout.misplaced:
-        message = "not where a metadata or scp file of a release stands, so that no reader would find it"
+        message = "not where such a file of a release stands, or not named in UTF-8: no reader would find it"
         report.entries.add(Entry(entity.path, None, None, Reason.MISPLACED_FILE, message))
-    report.entries.extend(release.clips.faults)
+    report.entries.merge(release.clips.faults)
     bad_clips = _check_clips(release, report, decode, workers, progress)
     _check_rows(release, report, bad_clips, progress)
     return report
@@ -87,7 +92,8 @@ def _check_clips(
     def check(line: ScpLine) -> Entry | None:
         try:
             audio = LazyAudio(release.clips.locate(line.audio_id), line.audio_id)
-            frames = audio.decode().shape[1] if decode else audio.frames
+            whole = decode or audio.format in _LENGTH_UNKNOWN
+            frames = audio.decode().shape[1] if whole else audio.frames
         except AudioError as error:
             return Entry(line.path, None, None, error.fault, error.detail, line.audio_id)
         if frames == 0:
@@ -162,8 +168,9 @@ def _clip_fault(
 
 def _duplicates(release: Release, hashes: "array[int]") -> Iterator[Entry]:
     """Name the records whose uuid an earlier one has; the files are read again only when there are any."""
-    values, counts = np.unique(np.frombuffer(hashes, np.uint64), return_counts=True) if hashes else ((), ())
-    repeated = {int(value) for value, count in zip(values, counts, strict=True) if count > 1}
+    values = np.frombuffer(hashes, np.uint64) if hashes else np.empty(0, np.uint64)
+    values.sort()
+    repeated = set(values[1:][values[1:] == values[:-1]].tolist())
     if not repeated:
         return
     first: dict[str, str] = {}

@@ -81,7 +81,7 @@ class RowMaker:
                 audio = LazyAudio(self._clips.locate(audio_id), audio_id)
                 length = audio.seconds
                 if self._on_error != "raise":
-                    audio.decode()
+                    audio.preload()
                 clips.append(audio)
                 seconds.append(length)
             except AudioError as error:

@@ -13,7 +13,6 @@ from audio_flan.waveform.sources import (
     FileSource,
     RangeSource,
     UrlSource,
-    ZipSource,
 )
 
 __all__ = [
@@ -28,6 +27,5 @@ __all__ = [
     "LazyAudio",
     "RangeSource",
     "UrlSource",
-    "ZipSource",
     "read_header",
 ]

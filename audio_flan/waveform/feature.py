@@ -8,14 +8,13 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 import datasets
 import pyarrow as pa
 
 from audio_flan.waveform.lazy import LazyAudio
-from audio_flan.waveform.sources import BytesSource, ClipSource, FileSource, UrlSource, ZipSource
+from audio_flan.waveform.sources import UrlSource
 
 
 @dataclass
@@ -66,35 +65,20 @@ class Waveform(datasets.Audio):  # type: ignore[misc]
             if rate is None and channels is None:
                 return value
             return value.with_options(sampling_rate=rate, channels=channels)
-        source, audio_id = _source(value, token_per_repo_id or {})
-        return LazyAudio(source, audio_id, sampling_rate=rate, channels=channels)
+        audio = LazyAudio(value, sampling_rate=rate, channels=channels)
+        options = _storage_options(audio.location, token_per_repo_id or {})
+        if options:
+            source = UrlSource(audio.location, options)
+            return LazyAudio(source, audio.id, sampling_rate=rate, channels=channels)
+        return audio
 
 
-def _source(cell: Mapping[str, Any], token_per_repo_id: dict[str, Any]) -> tuple[ClipSource, str]:
-    """Return where the clip of a stored cell is, and the best name there is for it."""
-    data, path = cell.get("bytes"), cell.get("path")
-    if data is not None:
-        return BytesSource(data, path or "clip"), _stem(path or "clip")
-    if path is None:
-        raise ValueError("an audio cell needs bytes or a path, and this one has neither")
-    if path.startswith("zip://") and "::" in path:
-        member, _, archive = path.removeprefix("zip://").partition("::")
-        return ZipSource(archive, member), _stem(member)
-    if "://" in path:
-        return UrlSource(path, _storage_options(path, token_per_repo_id)), _stem(path)
-    return FileSource(path), _stem(path)
-
-
-def _storage_options(url: str, token_per_repo_id: dict[str, Any]) -> dict[str, Any]:
-    if not url.startswith("hf://datasets/"):
+def _storage_options(location: str, token_per_repo_id: dict[str, Any]) -> dict[str, Any]:
+    if not token_per_repo_id or not location.startswith("hf://datasets/"):
         return {}
-    repo_id = "/".join(url.removeprefix("hf://datasets/").split("/")[:2]).partition("@")[0]
+    repo_id = "/".join(location.removeprefix("hf://datasets/").split("/")[:2]).partition("@")[0]
     token = token_per_repo_id.get(repo_id)
     return {} if token is None else {"token": token}
-
-
-def _stem(path: str) -> str:
-    return PurePosixPath(Path(path).as_posix()).stem
 
 
 def _as_wav(array: Any, sampling_rate: int) -> bytes:  # noqa: ANN401 - any array of samples

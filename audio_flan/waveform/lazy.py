@@ -6,39 +6,45 @@ from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from audio_flan.waveform.decoders.ladder import decoder_for
 from audio_flan.waveform.errors import AudioError, ClipError, ClipFault
-from audio_flan.waveform.header import HEAD_BYTES, AudioHeader, NeedsWholeClip, read_header
+from audio_flan.waveform.header import AudioHeader, NeedsWholeClip, read_header
 from audio_flan.waveform.resample import resample, resampled_frames
 from audio_flan.waveform.samples import AudioSamples, AudioStreamMetadata
-from audio_flan.waveform.sources import ClipSource
+from audio_flan.waveform.sources import ClipSource, source_of_cell, stem
 
 _MAX_SAMPLES_PER_BYTE = 2**16
 """More is a lie about the length: the densest there is are FLAC blocks of silence in eight channels."""
-_CELL_KEYS = ("bytes", "path")
+KEPT_BYTES = 2**20
+"""A clip up to this size, in bytes, is read and kept whole when its header is asked for."""
+
+_CELL_KEYS = ("bytes", "path", "id")
 
 
-class LazyAudio(Mapping[str, Any]):
+class LazyAudio(Mapping[str, Any], str):  # type: ignore[misc]
     """A clip: facts at once, samples on demand, every failure an `AudioError` that names it.
 
     It can be used in three ways:
 
     - directly: `decode` gives float32 samples, of a segment if wanted;
     - like the audio of `datasets`: ``audio["array"]``, ``audio["sampling_rate"]``, `get_all_samples`;
-    - as a mapping it *is* the cell that a `datasets.Audio` column stores, ``{"bytes": ..., "path": ...}``,
-      so that rows can be written again without being decoded. ``"array" in audio`` is therefore False: it
-      is computed, not stored.
+    - as a mapping it *is* the cell that a `datasets.Audio` column stores, ``{"bytes": ..., "path": ...}``, and
+      the clip's ``id``, so that rows can be written again without being decoded. ``"array" in audio`` is
+      therefore False: it is computed, not stored.
+
+    It is a `str`, the clip's id, since what handles rows hands strings on untouched: the torch and numpy
+    formats of `datasets`, torch's collate functions and `pin_memory`.
 
     Two objects are equal only if they are the same one. Pickling keeps where the clip is, not its bytes.
 
     Parameters
     ----------
     source
-        Where the encoded clip is.
+        Where the encoded clip is; or a cell, a mapping with ``bytes`` and ``path``.
     audio_id
-        The clip's id, for messages.
+        The clip's id; by default the name of its file, without the extension.
     data
         The encoded clip, if it has been read already.
     header
@@ -49,24 +55,31 @@ class LazyAudio(Mapping[str, Any]):
         Channels that decoding returns, as in `decode`; None keeps the clip's own.
     """
 
-    __slots__ = ("_channels", "_data", "_header", "_sampling_rate", "_source", "id")
+    __slots__ = ("_channels", "_data", "_header", "_sampling_rate", "_samples", "_source", "id")
 
-    def __init__(
-        self,
-        source: ClipSource,
-        audio_id: str,
+    def __new__(
+        cls,
+        source: ClipSource | Mapping[str, Any],
+        audio_id: str | None = None,
         *,
         data: bytes | None = None,
         header: AudioHeader | None = None,
         sampling_rate: int | None = None,
         channels: int | None = None,
-    ) -> None:
-        self.id = audio_id
-        self._source = source
-        self._data = data
-        self._header = header
-        self._sampling_rate = sampling_rate
-        self._channels = channels
+    ) -> LazyAudio:
+        if isinstance(source, Mapping):
+            source, audio_id = source_of_cell(source, audio_id)
+        elif audio_id is None:
+            audio_id = stem(source.location)
+        audio = str.__new__(cls, audio_id)
+        audio.id = audio_id
+        audio._source = source
+        audio._data = data
+        audio._header = header
+        audio._sampling_rate = sampling_rate
+        audio._channels = channels
+        audio._samples = None
+        return audio
 
     # Facts
 
@@ -161,13 +174,10 @@ class LazyAudio(Mapping[str, Any]):
         ValueError
             The segment does not lie in the clip, or the channels cannot be had without a choice.
         """
-        try:
-            data, header = self._open()
-            _check_length(header, len(data))
-            start, stop = self._segment(header, start_s, end_s)
-            samples = decoder_for(header)(data, header, start, stop)
-        except (ClipError, OSError) as error:
-            self._fail(error)
+        samples, self._samples = self._samples, None
+        if samples is None or start_s != 0 or end_s is not None:
+            samples = self._decode(start_s, end_s)
+        header = self.header
         channels = channels or self._channels
         if channels is not None and channels != header.channels:
             samples = self._mix(samples, channels)
@@ -175,6 +185,16 @@ class LazyAudio(Mapping[str, Any]):
         if rate is not None and rate != header.sampling_rate:
             samples = resample(samples, header.sampling_rate, rate)
         return samples
+
+    def preload(self) -> None:
+        """Decode the whole clip now and keep the samples for the first `decode` that wants all of it.
+
+        Raises
+        ------
+        AudioError
+            The clip cannot be read, or is not whole and sound: after this call that is known.
+        """
+        self._samples = self._decode(0.0, None)
 
     def get_all_samples(self) -> AudioSamples:
         """Decode the whole clip, as torchcodec's method does.
@@ -277,18 +297,16 @@ class LazyAudio(Mapping[str, Any]):
         return self._cell().items()
 
     def values(self) -> ValuesView[Any]:
-        """Give the stored cell's bytes and path."""
+        """Give the values of the stored cell."""
         return self._cell().values()
 
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    __hash__ = object.__hash__
+    def __ne__(self, other: object) -> bool:
+        return self is not other
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        # Decoding makes a new array every time, so that copy=True is met, and copy=False as well.
-        array: NDArray[np.float32] = self["array"]
-        return array if dtype is None else array.astype(dtype, copy=False)
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         header = self._header
@@ -297,30 +315,39 @@ class LazyAudio(Mapping[str, Any]):
 
     # Pickling
 
-    def __getstate__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:
         # The bytes can be had again from the source; workers should not be sent megabytes.
-        return self.id, self._source, self._header, self._sampling_rate, self._channels
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.id, self._source, self._header, self._sampling_rate, self._channels = state
-        self._data = None
+        return _rebuild, (self._source, self.id, self._header, self._sampling_rate, self._channels)
 
     # Inside
 
     def _cell(self) -> dict[str, Any]:
         try:
-            return dict(zip(_CELL_KEYS, self._source.cell(), strict=True))
+            return dict(zip(_CELL_KEYS, (*self._source.cell(), self.id), strict=True))
         except (ClipError, OSError) as error:
             self._fail(error)
 
     def _read_header(self) -> AudioHeader:
-        """Read the header from the bytes at hand or from as little of the source as it takes."""
+        """Read the header from the bytes at hand, or from the start of a clip that is too large to keep."""
         if self._data is not None:
             return read_header(self._data)
+        data, total_bytes = self._source.start(KEPT_BYTES)
+        if len(data) == total_bytes:
+            self._data = data
         try:
-            return read_header(self._source.head(HEAD_BYTES), self._source.size())
+            return read_header(data, total_bytes)
         except NeedsWholeClip:
             return read_header(self._source.read())
+
+    def _decode(self, start_s: float, end_s: float | None) -> NDArray[np.float32]:
+        """Decode at the clip's own rate, all channels."""
+        try:
+            data, header = self._open()
+            _check_length(header, len(data))
+            start, stop = self._segment(header, start_s, end_s)
+            return decoder_for(header)(data, header, start, stop)
+        except (ClipError, OSError) as error:
+            self._fail(error)
 
     def _open(self) -> tuple[bytes, AudioHeader]:
         """Give the clip's bytes and the header of these very bytes, checked against known facts."""
@@ -379,6 +406,16 @@ def _check_length(header: AudioHeader, nbytes: int) -> None:
     """Refuse a length that no encoder reaches before memory is asked for it."""
     if header.frames * header.channels > nbytes * _MAX_SAMPLES_PER_BYTE:
         raise ClipError(ClipFault.DAMAGED_AUDIO, f"{header.frames} frames in {nbytes} bytes")
+
+
+def _rebuild(
+    source: ClipSource,
+    audio_id: str,
+    header: AudioHeader | None,
+    sampling_rate: int | None,
+    channels: int | None,
+) -> LazyAudio:
+    return LazyAudio(source, audio_id, header=header, sampling_rate=sampling_rate, channels=channels)
 
 
 def _facts(header: AudioHeader) -> str:

@@ -10,17 +10,9 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from audio_flan.waveform.errors import ClipError, ClipFault
-
-if TYPE_CHECKING:
-    import zipfile
-
-    from fsspec import AbstractFileSystem
-
-MAX_MEMBER_BYTES = 512 * 2**20
-"""The largest clip, in bytes, that is unpacked from a zip archive (a guard against zip bombs)."""
 
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -41,12 +33,8 @@ class ClipSource(Protocol):
         """Read the whole encoded clip."""
         ...
 
-    def head(self, nbytes: int) -> bytes:
-        """Read the first `nbytes` bytes of the encoded clip, fewer when the clip is shorter."""
-        ...
-
-    def size(self) -> int:
-        """Size of the encoded clip in bytes."""
+    def start(self, nbytes: int) -> tuple[bytes, int]:
+        """Read the first `nbytes` bytes of the clip, or all of a shorter one; and its size in bytes."""
         ...
 
     def cell(self) -> tuple[bytes | None, str]:
@@ -85,17 +73,14 @@ class FileSource:
         finally:
             os.close(descriptor)
 
-    def head(self, nbytes: int) -> bytes:
-        """Read the first `nbytes` bytes; `OSError` when that fails."""
+    def start(self, nbytes: int) -> tuple[bytes, int]:
+        """Read the first `nbytes` bytes, and the size of the file; `OSError` when that fails."""
         descriptor = os.open(self.path, _READ_FLAGS)
         try:
-            return os.read(descriptor, nbytes)
+            data = os.read(descriptor, nbytes)
+            return data, max(os.fstat(descriptor).st_size, len(data))
         finally:
             os.close(descriptor)
-
-    def size(self) -> int:
-        """Size of the file in bytes; `OSError` when there is none."""
-        return os.stat(self.path).st_size  # noqa: PTH116 - a Path costs more than the call
 
     def cell(self) -> tuple[None, str]:
         """Give no bytes and the path: `datasets` opens local files."""
@@ -130,10 +115,10 @@ class RangeSource:
 
     def read(self) -> bytes:
         """Read the range; `ClipError` when the file ends inside it, `OSError` when reading fails."""
-        return self.head(self.nbytes)
+        return self.start(self.nbytes)[0]
 
-    def head(self, nbytes: int) -> bytes:
-        """Read the first `nbytes` bytes of the range; errors as in `read`."""
+    def start(self, nbytes: int) -> tuple[bytes, int]:
+        """Read the first `nbytes` bytes of the range, and its length; errors as in `read`."""
         wanted = min(nbytes, self.nbytes)
         descriptor = os.open(self.path, _READ_FLAGS)
         try:
@@ -144,86 +129,13 @@ class RangeSource:
                     detail = f"the file ends after {len(data)} of the clip's {self.nbytes} bytes"
                     raise ClipError(ClipFault.TRUNCATED_AUDIO, detail)
                 data += more
-            return data
+            return data, self.nbytes
         finally:
             os.close(descriptor)
-
-    def size(self) -> int:
-        """Length of the range in bytes."""
-        return self.nbytes
 
     def cell(self) -> tuple[bytes, str]:
         """Give the bytes and the clip's name: nothing but this class knows how to open a range."""
         return self.read(), self.name
-
-
-@dataclass(frozen=True, slots=True)
-class ZipSource:
-    """A member of a local zip archive.
-
-    Parameters
-    ----------
-    archive
-        Path of the archive.
-    member
-        Name of the member.
-    max_bytes
-        The largest member, in bytes when unpacked, that is read.
-    """
-
-    archive: str
-    member: str
-    max_bytes: int = MAX_MEMBER_BYTES
-
-    @property
-    def location(self) -> str:
-        """The URL by which fsspec and `datasets` open the member."""
-        return f"zip://{self.member}::{self.archive}"
-
-    def read(self) -> bytes:
-        """Unpack the member; `OSError` when it is missing, too large or broken."""
-        return self._unpack(-1)
-
-    def head(self, nbytes: int) -> bytes:
-        """Unpack the first `nbytes` bytes of the member; errors as in `read`."""
-        return self._unpack(nbytes)
-
-    def size(self) -> int:
-        """Size of the unpacked member in bytes, as the archive's directory declares it."""
-        import zipfile
-
-        try:
-            with zipfile.ZipFile(self.archive) as archive:
-                return self._entry(archive).file_size
-        except zipfile.BadZipFile as error:
-            raise OSError(str(error)) from error
-
-    def cell(self) -> tuple[None, str]:
-        """Give no bytes and a chained URL: `datasets` opens zip members."""
-        return None, self.location
-
-    def _unpack(self, nbytes: int) -> bytes:
-        import zipfile
-        import zlib
-
-        try:
-            with zipfile.ZipFile(self.archive) as archive, archive.open(self._entry(archive)) as member:
-                # zipfile stops at the declared size, which the entry's check has limited.
-                return member.read(nbytes)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            message = f"zip archive: {error}"
-            raise OSError(message) from error
-
-    def _entry(self, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-        try:
-            entry = archive.getinfo(self.member)
-        except KeyError:
-            message = f"no member {self.member!r} in the archive"
-            raise FileNotFoundError(message) from None
-        if entry.file_size > self.max_bytes:
-            message = f"the member unpacks to {entry.file_size} bytes; the limit is {self.max_bytes}"
-            raise OSError(message)
-        return entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,32 +160,20 @@ class UrlSource:
 
     def read(self) -> bytes:
         """Fetch the whole clip; `OSError` when that fails."""
+        import fsspec
+
         with _as_os_error():
-            file_system, path = self._resolve()
+            file_system, path = fsspec.core.url_to_fs(self.url, **self.storage_options)
             return bytes(file_system.cat_file(path))
 
-    def head(self, nbytes: int) -> bytes:
-        """Fetch the first `nbytes` bytes; `OSError` when that fails."""
-        with _as_os_error():
-            file_system, path = self._resolve()
-            return bytes(file_system.cat_file(path, start=0, end=nbytes))
-
-    def size(self) -> int:
-        """Size of the encoded clip in bytes; a clip of unknown length is fetched to count it."""
-        with _as_os_error():
-            file_system, path = self._resolve()
-            size = file_system.size(path)
-        return len(self.read()) if size is None else int(size)
+    def start(self, nbytes: int) -> tuple[bytes, int]:  # noqa: ARG002 - as the protocol has it
+        """Fetch the whole clip, as one request is cheaper than two; and its size in bytes."""
+        data = self.read()
+        return data, len(data)
 
     def cell(self) -> tuple[None, str]:
         """Give no bytes and the URL: `datasets` opens URLs."""
         return None, self.url
-
-    def _resolve(self) -> tuple[AbstractFileSystem, str]:
-        import fsspec
-
-        file_system, path = fsspec.core.url_to_fs(self.url, **self.storage_options)
-        return file_system, path
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,13 +200,9 @@ class BytesSource:
         """Give the encoded clip."""
         return self.data
 
-    def head(self, nbytes: int) -> bytes:
-        """Give the first `nbytes` bytes of the encoded clip."""
-        return self.data[:nbytes]
-
-    def size(self) -> int:
-        """Size of the encoded clip in bytes."""
-        return len(self.data)
+    def start(self, nbytes: int) -> tuple[bytes, int]:  # noqa: ARG002 - as the protocol has it
+        """Give the whole clip, which is at hand, and its size in bytes."""
+        return self.data, len(self.data)
 
     def cell(self) -> tuple[bytes, str]:
         """Give the bytes and the name."""
@@ -334,3 +230,35 @@ def _as_os_error() -> Iterator[None]:
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         raise OSError(message) from error
+
+
+def source_of_cell(cell: Mapping[str, Any], audio_id: str | None = None) -> tuple[ClipSource, str]:
+    """Find the clip of a stored cell, and the best name there is for it.
+
+    Parameters
+    ----------
+    cell
+        A mapping with ``bytes`` and ``path``, as `datasets.Audio` stores them, and maybe an ``id``.
+    audio_id
+        The clip's id, where it is known better than by the cell.
+
+    Raises
+    ------
+    ValueError
+        The cell has neither bytes nor a path.
+    """
+    data, path = cell.get("bytes"), cell.get("path")
+    source: ClipSource
+    if data is not None:
+        source = BytesSource(data, path or "clip")
+    elif path is None:
+        raise ValueError("an audio cell needs bytes or a path, and this one has neither")
+    else:
+        source = UrlSource(path) if "://" in path else FileSource(path)
+    return source, audio_id or cell.get("id") or stem(source.location)
+
+
+def stem(location: str) -> str:
+    """Return the name of a file without folders and extension, of a path, a URL or a chain of URLs."""
+    name = location.partition("::")[0].replace("\\", "/").rpartition("/")[2]
+    return name.rpartition(".")[0] or name

@@ -42,7 +42,9 @@ def assert_same_rows(left, right):
     left, right = list(left), list(right)
     assert len(left) == len(right) > 0
     for a, b in zip(left, right, strict=True):
-        assert {k: v for k, v in a.items() if k not in AUDIO} == {k: v for k, v in b.items() if k not in AUDIO}
+        assert {k: v for k, v in a.items() if k not in AUDIO} == {
+            k: v for k, v in b.items() if k not in AUDIO
+        }
         for column in AUDIO:
             for x, y in zip(a[column], b[column], strict=True):
                 assert x.encoded() == y.encoded()
@@ -179,7 +181,9 @@ def test_table_formats_give_the_stored_cells(stream, table, kind):
 def test_cast_column_to_another_rate(stream, table, streaming):
     dataset = stream if streaming else table
     before = next(iter(dataset))["input_audio"][0]
-    cast = dataset.cast_column("input_audio", datasets.List(audio_flan.Waveform(sampling_rate=8000, num_channels=1)))
+    cast = dataset.cast_column(
+        "input_audio", datasets.List(audio_flan.Waveform(sampling_rate=8000, num_channels=1))
+    )
     after = next(iter(cast))["input_audio"][0]
     assert after.sampling_rate == after["sampling_rate"] == 8000
     np.testing.assert_array_equal(after["array"], before.decode(sampling_rate=8000, channels=1)[0])
@@ -245,7 +249,9 @@ def test_lazy_audio_crosses_worker_boundaries_undecoded(stream):
     loader = torch_data.DataLoader(stream, batch_size=None, num_workers=2, multiprocessing_context="spawn")
     rows = {row["uuid"]: row for row in loader}
     for row in stream:
-        np.testing.assert_array_equal(rows[row["uuid"]]["input_audio"][0]["array"], row["input_audio"][0]["array"])
+        np.testing.assert_array_equal(
+            rows[row["uuid"]]["input_audio"][0]["array"], row["input_audio"][0]["array"]
+        )
 
 
 @pytest.mark.parametrize("streaming", [True, False])

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from waveform_clips import WRITTEN, m4a, reference, written
@@ -23,6 +24,7 @@ from audio_flan.waveform import (
     LazyAudio,
     read_header,
 )
+from audio_flan.waveform.lazy import KEPT_BYTES
 
 WAV = written("WAV", "PCM_16", 8000, 2)
 SAMPLES = reference(WAV)
@@ -41,7 +43,7 @@ class Untouchable:
     def read(self):
         raise AssertionError
 
-    head = size = cell = read
+    start = cell = read
 
 
 def test_facts(audio):
@@ -75,9 +77,9 @@ def test_data_spares_the_source():
 
 
 def test_mapping_is_the_stored_cell(audio):
-    assert dict(audio) == {"bytes": WAV, "path": "a/b.wav"}
-    assert list(audio) == ["bytes", "path"]
-    assert len(audio) == 2
+    assert dict(audio) == {"bytes": WAV, "path": "a/b.wav", "id": audio.id}
+    assert list(audio) == ["bytes", "path", "id"]
+    assert len(audio) == 3
     assert dict(audio.items()) == dict(zip(audio.keys(), audio.values(), strict=True)) == dict(audio)
     assert "array" not in audio
     assert "bytes" in audio
@@ -100,10 +102,50 @@ def test_mono_array_is_the_samples():
     np.testing.assert_array_equal(LazyAudio(BytesSource(data, "x"), "x")["array"], reference(data)[0])
 
 
-def test_numpy_takes_it(audio):
-    assert np.asarray(audio).shape == (8000,)
-    assert np.array(audio, dtype=np.float64).dtype == np.float64
-    np.testing.assert_array_equal(np.array(audio), audio["array"])
+def test_it_is_its_id_to_whatever_passes_strings_on(audio):
+    assert isinstance(audio, str)
+    assert str(audio) == f"{audio}" == audio.id
+    assert json.loads(json.dumps([audio])) == [audio.id]
+
+
+def test_a_cell_makes_it_again(audio, tmp_path):
+    again = LazyAudio(dict(audio))
+    assert again.id == audio.id
+    np.testing.assert_array_equal(again.decode(), audio.decode())
+    path = tmp_path / "07_X_1.wav"
+    path.write_bytes(WAV)
+    for cell in (
+        {"bytes": None, "path": str(path)},
+        {"bytes": None, "path": path.as_uri()},
+        {"path": str(path)},
+    ):
+        clip = LazyAudio(cell)
+        assert clip.id == "07_X_1"
+        np.testing.assert_array_equal(clip.decode(), SAMPLES)
+    assert LazyAudio({"bytes": WAV, "path": None}).frames == 8000
+    with pytest.raises(ValueError, match="neither"):
+        LazyAudio({"bytes": None, "path": None})
+
+
+def test_preloaded_samples_are_given_once_and_never_shared(audio):
+    audio.preload()
+    first, second = audio.decode(), audio.decode()
+    np.testing.assert_array_equal(first, second)
+    assert not np.shares_memory(first, second)
+    audio.preload()
+    np.testing.assert_array_equal(audio.decode(0.1, 0.2), SAMPLES[:, 1600:3200])
+    np.testing.assert_array_equal(audio.decode(), SAMPLES)
+
+
+def test_a_large_clip_is_not_read_for_its_header(tmp_path):
+    path = tmp_path / "x.flac"
+    noise = np.random.default_rng(0).uniform(-1, 1, (900_000, 1))
+    soundfile.write(path, noise, 16_000)
+    assert path.stat().st_size > KEPT_BYTES
+    audio = LazyAudio(FileSource(str(path)), "x")
+    assert audio.frames == 900_000
+    assert audio._data is None
+    np.testing.assert_array_equal(audio.decode(50, 51), audio.decode()[:, 800_000:816_000])
 
 
 def test_identity(audio):
