@@ -10,7 +10,7 @@ demo: $(VENV)/demo.stamp  ## make a small corpus offline and stream it
 	$(BIN)/audio-flan demo demo
 
 test: lint types  ## everything that CI runs
-	$(BIN)/python -m pytest
+	LD_LIBRARY_PATH="$$($(BIN)/python tools/link_ffmpeg.py $(VENV)/ffmpeg)" $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .

@@ -32,7 +32,7 @@ class Expected(NamedTuple):
     uuid: str | None = None
 
 
-def standard(uuid: str, *without: str, **changes: object) -> bytes:
+def standard(uuid: object, *without: str, **changes: object) -> bytes:
     return json.dumps({k: v for k, v in record(uuid, **changes).items() if k not in without}).encode()
 
 
@@ -69,7 +69,7 @@ RECORD_FAULTS: dict[str, tuple[str, bytes, str | None]] = {
     "no split in the list": ("missing_field", standard("empty-split", split=[]), "empty-split"),
     "null output": ("wrong_type", standard("null-output", output=None), "null-output"),
     "a list as input": ("wrong_type", standard("list-input", input=["a"]), "list-input"),
-    "a number as uuid": ("wrong_type", standard("", uuid=7), None),
+    "a number as uuid": ("wrong_type", standard(7), None),
     "a number as split": ("wrong_type", standard("split-1", split=[1]), "split-1"),
     "a string as unseen": ("wrong_type", standard("unseen", task_type=kind(unseen="no")), "unseen"),
     "a list as task_type": ("wrong_type", standard("kind", task_type=[]), "kind"),
@@ -78,7 +78,11 @@ RECORD_FAULTS: dict[str, tuple[str, bytes, str | None]] = {
     "an empty output": ("empty_field", standard("empty", output=""), "empty"),
     "a fourth domain": ("unknown_domain", standard("smell", domain="smell"), "smell"),
     "a task of no name": ("unknown_task", standard("nap", task_type=kind(minor="Napping")), "nap"),
-    "a task of another domain": ("unknown_task", standard("tag", task_type=kind(minor="Music Tagging")), "tag"),
+    "a task of another domain": (
+        "unknown_task",
+        standard("tag", task_type=kind(minor="Music Tagging")),
+        "tag",
+    ),
     "a third direction": ("unknown_direction", standard("up", task_type=kind(**{"U/G": "upwards"})), "up"),
     "a fourth split": ("unknown_split", standard("holdout", split="holdout"), "holdout"),
     "a token not closed": ("bad_audio_token", standard("open", input="<|SOA|>x"), "open"),
@@ -93,7 +97,11 @@ RECORD_FAULTS: dict[str, tuple[str, bytes, str | None]] = {
         standard("rain", domain="audio", task_type=kind(minor="Audio Caption")),
         "rain",
     ),
-    "the folder's direction": ("wrong_folder", standard("tts", task_type=kind(minor="Text to Speech")), "tts"),
+    "the folder's direction": (
+        "wrong_folder",
+        standard("tts", task_type=kind(minor="Text to Speech")),
+        "tts",
+    ),
     "an id that nobody lists": ("unknown_audio_id", standard("who", input=token("99_Nobody")), "who"),
 }
 
@@ -160,7 +168,11 @@ def make_dirty_tree(root: Path) -> DirtyTree:
     _write_clip_rows(tree)
     _write_record_faults(tree)
     _write_broken_files(tree)
-    tree.good.sort(key=lambda uuid: next(n for n, start in enumerate(("good", "warn", "whole")) if uuid.startswith(start)))
+    tree.good.sort(
+        key=lambda uuid: next(
+            n for n, start in enumerate(("good", "warn", "whole")) if uuid.startswith(start)
+        )
+    )
     return tree
 
 
@@ -204,7 +216,9 @@ def _write_record_faults(tree: DirtyTree) -> None:
         audio_id = "99_Nobody" if reason == "unknown_audio_id" else None
         if audio_id:
             tree.bad_clip_rows[str(uuid)] = reason
-        return lambda number, offset: tree.entries.append(Expected(ASR, number, offset, reason, audio_id, uuid))
+        return lambda number, offset: tree.entries.append(
+            Expected(ASR, number, offset, reason, audio_id, uuid)
+        )
 
     lines = [(line("good-0", input=token("good_0")), _good(tree, "good-0"))]
     lines += [(text, bad(reason, uuid)) for reason, text, uuid in RECORD_FAULTS.values()]
@@ -234,7 +248,10 @@ def _write_clip_rows(tree: DirtyTree) -> None:
         lines.append((line(uuid, input=token("good_0") + token(audio_id)), bad(uuid, audio_id)))
     asr = {"input": token("good_0")}
     lines += [
-        (line("warn-major", task_type=kind(major="Music Tagging"), **asr), warn("major_differs", "warn-major")),
+        (
+            line("warn-major", task_type=kind(major="Music Tagging"), **asr),
+            warn("major_differs", "warn-major"),
+        ),
         (line("warn-mute", input="no sound"), warn("no_audio", "warn-mute")),
         (line("warn-twice", **asr), _good(tree, "warn-twice")),
         (line("warn-twice", **asr), warn("duplicate_uuid", "warn-twice")),

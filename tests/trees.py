@@ -39,7 +39,7 @@ def token(audio_id: str) -> str:
     return f"<|SOA|>{audio_id}<|EOA|>"
 
 
-def record(uuid: str, task: str = "speech_asr", **changes: Any) -> dict[str, Any]:
+def record(uuid: Any, task: str = "speech_asr", **changes: Any) -> dict[str, Any]:
     """One record of `task` in the paper's form, with `changes` to its top-level keys."""
     domain, major, minor, direction = TASKS[task]
     return {
@@ -55,7 +55,7 @@ def record(uuid: str, task: str = "speech_asr", **changes: Any) -> dict[str, Any
     } | changes
 
 
-def line(uuid: str, task: str = "speech_asr", **changes: Any) -> bytes:
+def line(uuid: Any, task: str = "speech_asr", **changes: Any) -> bytes:
     """One record as a line of a metadata file, without the line break."""
     return json.dumps(record(uuid, task, **changes), ensure_ascii=False).encode()
 

@@ -1,5 +1,6 @@
 """``audio-flan``: the commands put together, and errors turned into one message and an exit code."""
 
+import io
 import sys
 from typing import Annotated
 
@@ -12,6 +13,8 @@ EXIT_PROBLEMS = 1
 """Problems were found, or nothing matched."""
 EXIT_UNUSABLE = 2
 """Wrong usage, or data that cannot be used."""
+EXIT_STOPPED = 130
+"""Stopped by Ctrl-C."""
 
 app = typer.Typer(
     name="audio-flan",
@@ -45,12 +48,15 @@ def common(
 
 def main() -> None:
     """Run the command line; anything a user can cause ends in one line on stderr, not in a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # no name or text is too odd to be printed
     try:
         app()
-    except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
-        sys.exit(130)
-    except (ValueError, OSError, ImportError) as error:
-        # ValueError is the base of UnknownNameError, ReleaseError and AudioError.
+    except SystemExit as end:
+        if end.code == EXIT_STOPPED:  # typer turns Ctrl-C into this
+            typer.echo("stopped", err=True)
+        raise
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
+        # ValueError is the base of UnknownNameError, ReleaseError and AudioError; soundfile raises the last.
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNUSABLE)

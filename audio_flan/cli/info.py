@@ -40,7 +40,7 @@ def info(
     print_table(
         ("corpus", "rows", "share %"), [_share(k, n, summary.rows) for k, n in summary.corpus.items()]
     )
-    configs = [
+    configs: list[tuple[str | int, ...]] = [
         (name, *(counts[split] for split in SPLITS), sum(counts.values()))
         for name, counts in summary.config_rows().items()
         if sum(counts.values())

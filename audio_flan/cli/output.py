@@ -1,6 +1,8 @@
 """What commands print: tables, JSON, progress. The one file that imports rich."""
 
 import json
+import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,12 +10,19 @@ from typing import Any
 
 import typer
 
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 Cell = str | int | float | None
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print `value` as JSON on stdout."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+    plain = sys.stdout.encoding.lower() not in ("utf-8", "utf8")
+    typer.echo(json.dumps(value, ensure_ascii=plain, indent=1))
+
+
+def printable(text: str) -> str:
+    """Return `text` with control characters escaped: data must not command a terminal."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str = "") -> None:
@@ -31,7 +40,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: s
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
     console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = max(console.width, 160)  # a file or a pipe has no width to fit
     console.print(table)
 

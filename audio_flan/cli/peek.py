@@ -9,6 +9,8 @@ import typer
 from audio_flan.cli.options import CacheDir, Json, Revision, Root, Token
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from audio_flan.streaming import Row
     from audio_flan.waveform import LazyAudio
 
@@ -41,14 +43,14 @@ def peek(
             err=True,
         )
         raise typer.Exit(1)
-    saved = [_save(row, save_audio) for row in shown] if save_audio else []
+    saved = _save(shown, save_audio) if save_audio else 0
     if as_json:
         print_json([_as_json(row) for row in shown])
         return
     for row in shown:
         _print_row(row)
     if save_audio:
-        typer.echo(f"{sum(saved)} clips saved in {save_audio}")
+        typer.echo(f"{saved} clips saved in {save_audio}")
 
 
 def _as_json(row: "Row") -> dict[str, Any]:
@@ -68,9 +70,11 @@ def _facts(audio: "LazyAudio") -> dict[str, Any]:
 
 
 def _print_row(row: "Row") -> None:
-    typer.secho(f"{row['task']}  {row['split']}  {row['corpus']}  {row['uuid']}", bold=True)
+    from audio_flan.cli.output import printable
+
+    typer.secho(printable(f"{row['task']}  {row['split']}  {row['corpus']}  {row['uuid']}"), bold=True)
     for field in ("instruction", "input", "output"):
-        lines = row[field].splitlines() or [""]
+        lines = [printable(line) for line in row[field].splitlines()] or [""]
         typer.echo(f"  {field:<12}{lines[0]}")
         for line in lines[1:]:
             typer.echo(f"  {'':<12}{line}")
@@ -78,17 +82,21 @@ def _print_row(row: "Row") -> None:
         for audio in row[f"{side}_audio"]:
             channels = "mono" if audio.channels == 1 else f"{audio.channels} channels"
             facts = f"{audio.seconds:.2f} s, {audio.sampling_rate:,} Hz, {channels}, {audio.format}"
-            typer.echo(f"  {side + ' audio':<12}{audio.id}: {facts}, from {audio.location}")
+            typer.echo(printable(f"  {side + ' audio':<12}{audio.id}: {facts}, from {audio.location}"))
     typer.echo()
 
 
-def _save(row: "Row", folder: Path) -> int:
-    """Write the clips of `row` as 32-bit float WAV under names made of safe characters of their ids."""
+def _save(rows: "Sequence[Row]", folder: Path) -> int:
+    """Write each clip of `rows` once as 32-bit float WAV, under a name made of safe characters of its id."""
     import soundfile
 
     folder.mkdir(parents=True, exist_ok=True)
-    clips = [*row["input_audio"], *row["output_audio"]]
-    for audio in clips:
-        name = "".join(c if c.isalnum() or c in "-_" else "_" for c in audio.id)[:200]
+    clips = {audio.id: audio for row in rows for audio in (*row["input_audio"], *row["output_audio"])}
+    taken: set[str] = set()
+    for audio_id, audio in clips.items():
+        name = "".join(c if (c.isascii() and c.isalnum()) or c in "-_" else "_" for c in audio_id)[:200]
+        if name in taken:
+            name = f"{name}-{len(taken)}"
+        taken.add(name)
         soundfile.write(folder / f"{name}.wav", audio.decode().T, audio.sampling_rate, subtype="FLOAT")
     return len(clips)

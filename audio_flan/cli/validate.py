@@ -24,7 +24,7 @@ def validate(
 
     Example: audio-flan validate demo --decode
     """
-    from audio_flan.cli.output import labelled_progress, print_json, print_table
+    from audio_flan.cli.output import labelled_progress, print_json, print_table, printable
     from audio_flan.release import open_release
     from audio_flan.release.validate import validate as check
 
@@ -40,7 +40,7 @@ def validate(
             if found:
                 print_table((name, "count"), found.by_reason.most_common())
                 for entry in list(found)[:_SHOWN]:
-                    typer.echo(f"  {entry}")
+                    typer.echo(f"  {printable(str(entry))}")
                 if len(found) > _SHOWN:
                     typer.echo(f"  ... and {len(found) - _SHOWN:,} more; --json lists them all")
         if not report.entries:

@@ -64,6 +64,7 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         AudioFlanConfig(name=name, version=datasets.Version(BUILDER_VERSION)) for name in list_configs()
     ]
     DEFAULT_CONFIG_NAME = "all"
+    info: datasets.DatasetInfo
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the base class
         kwargs.setdefault("dataset_name", "audio_flan")

@@ -1,5 +1,8 @@
 """The streaming dataset that `load_dataset` returns."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import datasets
@@ -10,7 +13,30 @@ _TABLE_FORMATS = ("arrow", "pandas", "polars")
 
 
 class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
-    """A ``datasets.IterableDataset`` whose tables have one schema, so that it can be written out."""
+    """A ``datasets.IterableDataset`` that starts fast and whose tables have one schema.
+
+    ``datasets`` imports torch, where it is installed, for the first streaming dataset that is made, which
+    takes longer than all the rest: only to be a torch dataset as well, should somebody ask. This one becomes
+    a torch dataset when it is asked: ``isinstance``, as DataLoader calls it, looks at ``__class__``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the base class
+        with _torch_out_of_sight():
+            super().__init__(*args, **kwargs)
+
+    @property  # type: ignore[misc] # nobody sets it
+    def __class__(self) -> type:
+        """Its type, a subclass of torch's ``IterableDataset`` once torch is there."""
+        torch_data = sys.modules.get("torch.utils.data")
+        parent = getattr(torch_data, "IterableDataset", None)  # None while torch is being imported
+        if parent is not None:
+            if parent not in type(self).__mro__:
+                AudioFlanStream.__bases__ += (parent,)
+            epoch = self.__dict__.get("_epoch")
+            if type(epoch) is int:
+                # In shared memory, as `datasets` has it: persistent workers see what set_epoch says.
+                self._epoch = sys.modules["torch"].tensor(epoch).share_memory_()
+        return type(self)
 
     def with_format(self, type: str | None = None, **kwargs: Any) -> datasets.IterableDataset:  # noqa: A002, ANN401
         """Return the dataset with another format, as ``IterableDataset.with_format`` does."""
@@ -18,3 +44,14 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
         if type in _TABLE_FORMATS and isinstance(self._ex_iterable, RowExamples):
             formatted._ex_iterable = self._ex_iterable.as_tables()  # noqa: SLF001 - it is one of ours
         return formatted
+
+
+@contextmanager
+def _torch_out_of_sight() -> Iterator[None]:
+    """Keep ``datasets`` from importing torch, unless it has been imported already."""
+    available = datasets.config.TORCH_AVAILABLE
+    datasets.config.TORCH_AVAILABLE = available and "torch" in sys.modules
+    try:
+        yield
+    finally:
+        datasets.config.TORCH_AVAILABLE = available

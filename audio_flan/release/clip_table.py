@@ -25,7 +25,7 @@ from audio_flan.release.quarantine import Entry, Quarantine
 from audio_flan.release.scp import ScpFault, ScpLine, parse_scp_line
 from audio_flan.release.tree import Entity, Tree
 
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 MAX_SCP_LINE_BYTES = 1 << 16
 FAULT_LIMIT = 100_000
 """Faults of scp lines that are kept; beyond it they are only counted."""
@@ -47,7 +47,9 @@ class ClipTable:
         self._hashes = memoryview(self._hash_array)
         self._offsets = memoryview(np.load(folder / "offsets.npy", mmap_mode="r"))
         self._ids = np.load(folder / "ids.npy", mmap_mode="r")
-        stored = msgspec.json.decode((folder / "faults.json").read_bytes(), type=_StoredFaults)
+        stored = msgspec.json.decode((folder / "facts.json").read_bytes(), type=_Facts)
+        if len(self._text) != stored.text_bytes:
+            raise ValueError(f"expected {stored.text_bytes} bytes of text in {folder}, got {len(self._text)}")
         self.faults = Quarantine(FAULT_LIMIT, stored.entries, Counter(stored.by_reason))
 
     def __len__(self) -> int:
@@ -74,10 +76,13 @@ class ClipTable:
 
 
 def open_clip_table(tree: Tree, scp: Sequence[Entity], cache: Path) -> ClipTable:
-    """Return the table of the scp files `scp`: the one kept in `cache` while they stay as they are."""
+    """Return the table of the scp files `scp`: the one kept in `cache` while they and it stay as they are."""
     key = xxh3_128_hexdigest(repr((TABLE_VERSION, [(e.path, e.size, e.mark) for e in scp])).encode())
     folder = cache / f"clips-{key[:16]}"
-    if not folder.exists():
+    try:
+        return ClipTable(folder)
+    except (OSError, ValueError, EOFError, msgspec.MsgspecError):  # there is none, or it is damaged
+        shutil.rmtree(folder, ignore_errors=True)
         building = Path(tempfile.mkdtemp(dir=cache, prefix=".clips-"))
         try:
             _Builder(tree, scp).write(building)
@@ -97,7 +102,8 @@ def _remove_stale(cache: Path, current: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-class _StoredFaults(msgspec.Struct):
+class _Facts(msgspec.Struct):
+    text_bytes: int
     entries: list[Entry]
     by_reason: dict[str, int]
 
@@ -128,8 +134,8 @@ class _Builder:
         np.save(folder / "hashes.npy", hash_array)
         np.save(folder / "offsets.npy", offset_array)
         np.save(folder / "ids.npy", np.sort(offset_array[firsts]))
-        faults = _StoredFaults(self._faults.entries, dict(self._faults.by_reason))
-        (folder / "faults.json").write_bytes(msgspec.json.encode(faults))
+        facts = _Facts(end, self._faults.entries, dict(self._faults.by_reason))
+        (folder / "facts.json").write_bytes(msgspec.json.encode(facts))
 
     def _lines_of(self, entity: Entity) -> Iterator[tuple[Line, ScpLine]]:
         try:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from audio_flan.records import Reason
 
-_DRIVE_OR_SCHEME = re.compile(r"^([A-Za-z]:[\\/]|[A-Za-z][A-Za-z0-9+.\-]*://)")
+_ROOTED = re.compile(r"[/\\~]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.\-]*://")
+_SEPARATOR = re.compile(r"[/\\]")
 
 
 class ScpFault(ValueError):
@@ -44,20 +45,22 @@ def parse_scp_line(line: bytes) -> ScpLine:
 
 
 def _at_spaces(text: str) -> tuple[str, str, str]:
-    audio_id, *rest = text.split(None, 1)
-    return audio_id, " ", rest[0] if rest else ""
+    audio_id, path, *_ = (*text.split(None, 1), "", "")
+    return audio_id, " ", path
 
 
 def _safe_path(path: str, audio_id: str) -> str:
-    if not path.isprintable() and "\0" in path:
+    plain = "/".join(part for part in path.split("/") if part not in ("", "."))
+    if "\0" in path:
         fault = "it holds a NUL byte"
-    elif path.startswith(("/", "\\", "~")) or _DRIVE_OR_SCHEME.match(path):
+    elif _ROOTED.match(path) or _ROOTED.match(plain):
         fault = "it is not relative to the root"
     elif path.endswith("|"):
         fault = "it is a command, and commands are never run"
-    else:
-        parts = [part for part in path.split("/") if part not in ("", ".")]
-        if ".." not in parts and "..\\" not in path and parts:
-            return "/".join(parts)
+    elif ".." in _SEPARATOR.split(path):
         fault = "it leads upwards"
+    elif not plain:
+        fault = "it names no file"
+    else:
+        return plain
     raise ScpFault(Reason.SCP_UNSAFE_PATH, f"the path {path[:80]!r} is refused: {fault}", audio_id)

@@ -16,14 +16,14 @@ MAX_MEMBER_BYTES = 512 << 20
 
 
 @contextlib.contextmanager
-def network_errors() -> Iterator[None]:
+def network_errors(url: str) -> Iterator[None]:
     """Turn what an fsspec file system raises into `OSError`: each has the errors of its own HTTP library."""
     try:
         yield
     except OSError:
         raise
     except Exception as error:
-        raise OSError(f"{type(error).__name__}: {error}") from error
+        raise OSError(f"{url} cannot be read: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class UrlRange:
         """Fetch the range; `ClipError` when the file ends inside it, `OSError` when fetching fails."""
         import fsspec
 
-        with network_errors():
+        with network_errors(self.url):
             file_system, path = fsspec.core.url_to_fs(self.url, **self.storage_options)
             data = bytes(file_system.cat_file(path, start=self.offset, end=self.offset + self.nbytes))
         if len(data) < self.nbytes:

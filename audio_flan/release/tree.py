@@ -1,5 +1,6 @@
 """Files below a root, on a local disk or behind fsspec (``hf://``, ``s3://``, ...), by relative path."""
 
+import errno
 import io
 import os
 import stat
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from audio_flan.waveform import ClipSource
 
 
-MAX_LINK_DEPTH = 3
+MAX_LINK_DEPTH = 2
 """Symbolic links to folders of the tree that are followed inside one another."""
 _READ_BYTES = 1 << 20
+_NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _MARKS = ("blob_id", "ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 """Where file systems of fsspec keep what changes with a file, best first."""
 
@@ -95,8 +97,9 @@ class LocalTree:
                     facts = item.stat()
                     path = os.path.relpath(item.path, self.root).replace(os.sep, "/")
                     yield Entity(path, facts.st_size, str(facts.st_mtime_ns))
-            except FileNotFoundError:
-                continue  # it went away between the listing and the look at it
+            except OSError as error:
+                if error.errno not in (*_NO_SUCH_FILE, errno.ELOOP):  # it went away, or links to itself
+                    raise
 
     def _follow(self, item: "os.DirEntry[str]", links: tuple[str, ...]) -> tuple[str, ...] | None:
         """Return `links` and this link to a folder; None where it makes a loop or they are too many."""
@@ -136,9 +139,9 @@ class LocalTree:
             if stat.S_ISLNK(mode):
                 safe = safe and self._inside(full)
                 mode = os.stat(full).st_mode if safe else mode  # noqa: PTH116 - hot
-        except (FileNotFoundError, NotADirectoryError):
-            return None
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in _NO_SUCH_FILE:
+                return None
             raise AudioError(audio_id, path, ClipFault.UNREADABLE_AUDIO, str(error)) from None
         if not safe:
             detail = "a symbolic link leads out of the root"
@@ -189,7 +192,7 @@ class RemoteTree:
     def find(self, folder: str) -> list[Entity]:
         """List all files below `folder` (see `Tree`)."""
         try:
-            with network_errors():
+            with network_errors(self.root):
                 found = self._fs.find(f"{self._base}/{folder}", detail=True)
         except FileNotFoundError:
             return []
@@ -203,13 +206,14 @@ class RemoteTree:
 
     def open(self, path: str) -> IO[bytes]:
         """Open one file (see `Tree`)."""
-        with network_errors():
-            return io.BufferedReader(_RemoteFile(self._fs.open(f"{self._base}/{path}", "rb")), _READ_BYTES)
+        with network_errors(self.root):
+            handle = self._fs.open(f"{self._base}/{path}", "rb")
+        return io.BufferedReader(_RemoteFile(handle, f"{self.root}/{path}"), _READ_BYTES)
 
     def file_names(self, folder: str, suffixes: tuple[str, ...]) -> list[str]:
         """List files in `folder` (see `Tree`)."""
         try:
-            with network_errors():
+            with network_errors(self.root):
                 listing = self._fs.ls(f"{self._base}/{folder}", detail=True)
         except FileNotFoundError:
             return []
@@ -228,7 +232,7 @@ class RemoteTree:
         """
         folder = path.rpartition("/")[0]
         if folder not in self._plain_folders:
-            with network_errors():
+            with network_errors(self.root):
                 if not self._fs.exists(f"{self._base}/{path}"):
                     return None
             self._plain_folders.add(folder)
@@ -246,8 +250,8 @@ class RemoteTree:
 class _RemoteFile(io.RawIOBase):
     """A file of fsspec, whose errors are turned into `OSError`."""
 
-    def __init__(self, handle: IO[bytes]) -> None:
-        self._handle = handle
+    def __init__(self, handle: IO[bytes], url: str) -> None:
+        self._handle, self._url = handle, url
 
     def readable(self) -> bool:
         return True
@@ -257,13 +261,13 @@ class _RemoteFile(io.RawIOBase):
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer)
-        with network_errors():
+        with network_errors(self._url):
             data = self._handle.read(len(view))
         view[: len(data)] = data
         return len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        with network_errors():
+        with network_errors(self._url):
             return self._handle.seek(offset, whence)
 
     def tell(self) -> int:
@@ -279,8 +283,10 @@ def _scan(folder: str) -> "list[os.DirEntry[str]]":
     try:
         with os.scandir(folder) as listing:
             return list(listing)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    except OSError as error:
+        if error.errno in _NO_SUCH_FILE:
+            return []
+        raise
 
 
 def open_tree(
@@ -293,7 +299,9 @@ def open_tree(
     ReleaseError
         When `root` is none of these.
     """
-    text = os.fspath(root)
+    text = os.fspath(root).removeprefix("file://")
+    if not text:
+        raise ReleaseError("there is no folder ''")
     if Path(text).is_dir():
         return LocalTree(text)
     if "://" in text:

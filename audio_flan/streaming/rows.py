@@ -8,7 +8,7 @@ from audio_flan.records.schema import AUDIO_COLUMNS, COLUMNS
 from audio_flan.release import Entry, MetadataFile, Quarantine, Release
 from audio_flan.release.reader import Placed
 from audio_flan.taxonomy.errors import UnknownNameError, nearest_names
-from audio_flan.waveform import AudioError, LazyAudio
+from audio_flan.waveform import AudioError, ClipFault, LazyAudio
 
 OnError = Literal["raise", "skip", "null"]
 Row = dict[str, Any]
@@ -80,6 +80,9 @@ class RowMaker:
             try:
                 audio = LazyAudio(self._clips.locate(audio_id), audio_id)
                 length = audio.seconds
+                if not length:
+                    detail = "the clip has no frames"
+                    raise AudioError(audio_id, audio.location, ClipFault.EMPTY_AUDIO, detail)  # noqa: TRY301
                 if self._on_error != "raise":
                     audio.preload()
                 clips.append(audio)

@@ -1,6 +1,10 @@
 """The one error for a name that is not in a table, with the names that are nearest to it."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
+
+_LOOKED_AT: Final = 100
+"""Characters of a wrong name that are compared and shown; no right one is as long."""
 
 
 class UnknownNameError(ValueError):
@@ -16,7 +20,7 @@ class UnknownNameError(ValueError):
 
     def __init__(self, kind: str, name: str, nearest: Sequence[str], hint: str = "") -> None:
         self.kind, self.name, self.nearest, self.hint = kind, name, tuple(nearest), hint
-        message = f"there is no {kind} {name!r}"
+        message = f"there is no {kind} {name[:_LOOKED_AT]!r}"
         if hint:
             message += f"; {hint}"
         elif nearest:
@@ -40,7 +44,7 @@ def nearest_names(name: str, candidates: Iterable[str], count: int = 3) -> list[
     """
     from difflib import SequenceMatcher
 
-    wanted = name.casefold()
+    wanted = name[:_LOOKED_AT].casefold()
     matcher = SequenceMatcher(b=wanted, autojunk=False)
 
     def likeness(candidate: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +23,15 @@ KEPT_BYTES = 2**20
 _CELL_KEYS = ("bytes", "path", "id")
 
 
-class LazyAudio(Mapping[str, Any], str):  # type: ignore[misc]
+class LazyAudio(Mapping[str, Any], str):
     """A clip: facts at once, samples on demand, every failure an `AudioError` that names it.
 
     It can be used in three ways:
 
     - directly: `decode` gives float32 samples, of a segment if wanted;
     - like the audio of `datasets`: ``audio["array"]``, ``audio["sampling_rate"]``, `get_all_samples`;
-    - as a mapping it *is* the cell that a `datasets.Audio` column stores, ``{"bytes": ..., "path": ...}``, and
-      the clip's ``id``, so that rows can be written again without being decoded. ``"array" in audio`` is
+    - as a mapping it *is* the cell that a `datasets.Audio` column stores, ``{"bytes": ..., "path": ...}``,
+      and the clip's ``id``, so that rows can be written again without being decoded. ``"array" in audio`` is
       therefore False: it is computed, not stored.
 
     It is a `str`, the clip's id, since what handles rows hands strings on untouched: the torch and numpy
@@ -55,31 +55,33 @@ class LazyAudio(Mapping[str, Any], str):  # type: ignore[misc]
         Channels that decoding returns, as in `decode`; None keeps the clip's own.
     """
 
-    __slots__ = ("_channels", "_data", "_header", "_sampling_rate", "_samples", "_source", "id")
+    __slots__ = ("_channels", "_data", "_header", "_samples", "_sampling_rate", "_source", "id")
 
     def __new__(
-        cls,
+        cls, source: ClipSource | Mapping[str, Any], audio_id: str | None = None, **_: object
+    ) -> Self:
+        """Make the string: the clip's id."""
+        if audio_id is None:
+            audio_id = source_of_cell(source)[1] if isinstance(source, Mapping) else stem(source.location)
+        return str.__new__(cls, audio_id)
+
+    def __init__(
+        self,
         source: ClipSource | Mapping[str, Any],
-        audio_id: str | None = None,
+        audio_id: str | None = None,  # noqa: ARG002 - the string itself
         *,
         data: bytes | None = None,
         header: AudioHeader | None = None,
         sampling_rate: int | None = None,
         channels: int | None = None,
-    ) -> LazyAudio:
-        if isinstance(source, Mapping):
-            source, audio_id = source_of_cell(source, audio_id)
-        elif audio_id is None:
-            audio_id = stem(source.location)
-        audio = str.__new__(cls, audio_id)
-        audio.id = audio_id
-        audio._source = source
-        audio._data = data
-        audio._header = header
-        audio._sampling_rate = sampling_rate
-        audio._channels = channels
-        audio._samples = None
-        return audio
+    ) -> None:
+        self.id: str = str.__str__(self)
+        self._source: ClipSource = source_of_cell(source)[0] if isinstance(source, Mapping) else source
+        self._data = data
+        self._header = header
+        self._sampling_rate = sampling_rate
+        self._channels = channels
+        self._samples: NDArray[np.float32] | None = None
 
     # Facts
 
@@ -126,7 +128,7 @@ class LazyAudio(Mapping[str, Any], str):  # type: ignore[misc]
         return self.header.seconds
 
     @property
-    def format(self) -> str:
+    def format(self) -> str:  # type: ignore[override] # a clip has a format, and is no template
         """Container format in capitals, such as ``WAV``, ``FLAC``, ``OGG`` or ``MP3``."""
         return self.header.format
 
@@ -273,7 +275,7 @@ class LazyAudio(Mapping[str, Any], str):  # type: ignore[misc]
 
     # The stored cell, as a mapping
 
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - the type depends on the key
+    def __getitem__(self, key: str) -> Any:  # type: ignore[override] # of the mapping, not of the string  # noqa: ANN401 - the type depends on the key
         if key == "array":
             samples = self.decode()
             return samples[0] if len(samples) == 1 else samples.mean(axis=0)

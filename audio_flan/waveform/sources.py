@@ -77,8 +77,10 @@ class FileSource:
         """Read the first `nbytes` bytes, and the size of the file; `OSError` when that fails."""
         descriptor = os.open(self.path, _READ_FLAGS)
         try:
-            data = os.read(descriptor, nbytes)
-            return data, max(os.fstat(descriptor).st_size, len(data))
+            size = os.fstat(descriptor).st_size
+            # No more than there is: a buffer of `nbytes` would cost more than the read.
+            data = os.read(descriptor, min(nbytes, size) if size else nbytes)
+            return data, max(size, len(data))
         finally:
             os.close(descriptor)
 

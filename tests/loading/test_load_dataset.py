@@ -191,10 +191,26 @@ def test_cast_column_to_another_rate(stream, table, streaming):
     assert next(iter(cells))["input_audio"] == [{"bytes": None, "path": before.location}]
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("streaming", [True, False])
+def test_cast_to_plain_audio_gives_the_decoder_of_torchcodec(stream, table, streaming):
+    try:
+        from torchcodec.decoders import AudioDecoder
+    except (ImportError, RuntimeError, OSError):
+        pytest.skip("torchcodec finds no FFmpeg: make test links that of the av wheel")
+    dataset = stream if streaming else table
+    before = next(iter(dataset))["input_audio"][0]
+    cast = dataset.cast_column("input_audio", datasets.List(datasets.Audio(sampling_rate=8000)))
+    after = next(iter(cast))["input_audio"][0]
+    assert isinstance(after, AudioDecoder)
+    assert after["sampling_rate"] == 8000
+    assert abs(len(after["array"]) / 8000 - before.seconds) < 0.01
+
+
 @pytest.mark.parametrize("world_size", [2, 3, 5])
 def test_split_by_node_gives_every_row_to_one_rank(stream, world_size):
     ranks = [uuids(split_dataset_by_node(stream, rank, world_size)) for rank in range(world_size)]
-    assert sorted(sum(ranks, [])) == sorted(uuids(stream))
+    assert sorted(uuid for rank in ranks for uuid in rank) == sorted(uuids(stream))
 
 
 def test_shuffle_reorders_and_keeps_all_rows(stream):
@@ -278,3 +294,38 @@ def test_num_proc_builds_the_same_table(demo_root):
     two = audio_flan.load_dataset(demo_root, "music", "train", num_proc=2, download_mode="force_redownload")
     assert sorted(one["uuid"]) == sorted(two["uuid"])
     assert two["uuid"][:] == one["uuid"][:]
+
+
+@pytest.mark.torch
+def test_a_stream_imports_no_torch_and_is_a_torch_dataset_all_the_same(demo_root):
+    code = (
+        "import sys, audio_flan\n"
+        f"ds = audio_flan.load_dataset({str(demo_root)!r}, 'speech_asr', 'train', streaming=True)\n"
+        "next(iter(ds))['input_audio'][0]['array']\n"
+        "assert 'torch' not in sys.modules\n"
+        "import torch.utils.data\n"
+        "loader = torch.utils.data.DataLoader(ds, batch_size=4, collate_fn=len, num_workers=1)\n"
+        "assert isinstance(ds, torch.utils.data.IterableDataset)\n"
+        "print(sum(loader) == sum(1 for _ in ds))\n"
+    )
+    pytest.importorskip("torch")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_persistent_workers_see_the_epoch(demo_root):
+    torch_data = pytest.importorskip("torch.utils.data")
+    stream = audio_flan.load_dataset(demo_root, "speech", "train", streaming=True).shuffle(
+        seed=0, buffer_size=64
+    )
+    loader = torch_data.DataLoader(
+        stream.select_columns(["uuid"]), batch_size=None, num_workers=1, persistent_workers=True
+    )
+    epochs = []
+    for epoch in range(2):
+        loader.dataset.set_epoch(epoch)
+        epochs.append([row["uuid"] for row in loader])
+    assert epochs[0] != epochs[1]
+    assert sorted(epochs[0]) == sorted(epochs[1])

@@ -125,7 +125,9 @@ def assert_named_in_full(quarantine: Quarantine, dirty: DirtyTree) -> None:
     """A stream names faults of metadata files, and of the clips that its rows need."""
     reasons = {entry.uuid: str(entry.reason) for entry in quarantine if entry.uuid in dirty.bad_clip_rows}
     assert reasons == dirty.bad_clip_rows
-    of_files = [e for e in dirty.entries if e.file.endswith((".jsonl", ".gz")) and e.reason != "misplaced_file"]
+    of_files = [
+        e for e in dirty.entries if e.file.endswith((".jsonl", ".gz")) and e.reason != "misplaced_file"
+    ]
     expected = [e for e in of_files if e.uuid not in dirty.bad_clip_rows]
     assert plain(e for e in quarantine if e.uuid not in dirty.bad_clip_rows) == plain(expected)
 

@@ -7,6 +7,7 @@ whatever else the machine is doing. Peak memory is that of a fresh process for e
 import argparse
 import io
 import json
+import os
 import platform
 import shutil
 import statistics
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import soundfile
 from workload import SUFFIX, make_release
@@ -110,13 +112,14 @@ def _ratio(rates: dict[str, list[float]], above: str, below: str) -> float:
 
 
 PEAK_SCRIPT = """
-import resource, sys, audio_flan
+import sys, audio_flan
 rows = 0
 for row in audio_flan.stream(sys.argv[1], "all", "all", cache_dir=sys.argv[2]):
     for audio in (*row["input_audio"], *row["output_audio"]):
         audio.decode()
     rows += 1
-print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(rows, peak.split()[1])
 """
 
 
@@ -156,6 +159,49 @@ def first_waveform(root: Path, rounds: int) -> dict[str, object]:
     }
 
 
+def as_markdown(results: dict[str, Any], clips: int, rounds: int) -> str:
+    """Put the results into tables."""
+    loops = {name: value for name, value in results.items() if isinstance(value, dict) and "ratios" in value}
+    ratios = list(next(iter(loops.values()))["ratios"])
+    versions = ", ".join(f"{package} {number}" for package, number in results["versions"].items())
+    lines = [
+        "# Streaming beside its limits",
+        "",
+        f"Written by `python tools/bench/stream.py --clips {clips} --rounds {rounds} --markdown FILE`.",
+        f"Python {results['python']}, {results['machine']}, {os.cpu_count()} CPUs; {versions}.",
+        "",
+        "Clips per second, one process, one thread, median of the rounds:",
+        "",
+        f"| | {' | '.join(LOOPS)} |",
+        f"|---|{'---|' * len(LOOPS)}",
+        *(
+            f"| {name} | " + " | ".join(f"{value['clips_per_second'][loop]:,.0f}" for loop in LOOPS) + " |"
+            for name, value in loops.items()
+        ),
+        "",
+        "Ratios, each the median of the ratios of its rounds:",
+        "",
+        f"| | {' | '.join(ratios)} |",
+        f"|---|{'---|' * len(ratios)}",
+        *(
+            f"| {name} | " + " | ".join(f"{value['ratios'][ratio]:.2f}" for ratio in ratios) + " |"
+            for name, value in loops.items()
+        ),
+        "",
+    ]
+    if "first waveform" in results:
+        lines += ["From process start to the first decoded waveform, seconds:", ""]
+        lines += [f"* {name}: {value}" for name, value in results["first waveform"]["seconds"].items()]
+        lines += [""]
+    lines += ["Peak resident memory of streaming and decoding `all`, the same clips in more rows:", ""]
+    lines += [
+        f"* {value['rows']:,} rows: {value['peak_rss_mb']} MB"
+        for name, value in results.items()
+        if name.startswith("memory")
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Make the trees, run the loops, print a report."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -166,8 +212,9 @@ def main() -> None:
     )
     parser.add_argument("--formats", nargs="+", default=list(SUFFIX), choices=list(SUFFIX))
     parser.add_argument("--json", type=Path, help="also write the results here")
+    parser.add_argument("--markdown", type=Path, help="also write a report here")
     options = parser.parse_args()
-    results: dict[str, object] = {
+    results: dict[str, Any] = {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": {package: version(package) for package in PACKAGES},
@@ -190,6 +237,8 @@ def main() -> None:
     print(json.dumps(results, indent=1))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
+    if options.markdown:
+        options.markdown.write_text(as_markdown(results, options.clips, options.rounds))
 
 
 if __name__ == "__main__":
