@@ -18,7 +18,7 @@ class LazyAudioInfo(datasets.DatasetInfo):  # type: ignore[misc]
     """
 
     def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - as object has it
-        if name == "features" and value is not None and self.__dict__.get("features") is None:
+        if name == "features" and value is not None and self.__dict__.get("features", value) is None:
             value = datasets.Features({column: _lazy(feature) for column, feature in value.items()})
         super().__setattr__(name, value)
 

@@ -79,18 +79,19 @@ def open_clip_table(tree: Tree, scp: Sequence[Entity], cache: Path) -> ClipTable
     """Return the table of the scp files `scp`: the one kept in `cache` while they and it stay as they are."""
     key = xxh3_128_hexdigest(repr((TABLE_VERSION, [(e.path, e.size, e.mark) for e in scp])).encode())
     folder = cache / f"clips-{key[:16]}"
-    try:
-        return ClipTable(folder)
-    except (OSError, ValueError, EOFError, msgspec.MsgspecError):  # there is none, or it is damaged
-        shutil.rmtree(folder, ignore_errors=True)
-        building = Path(tempfile.mkdtemp(dir=cache, prefix=".clips-"))
+    if folder.exists():
         try:
-            _Builder(tree, scp).write(building)
-            with contextlib.suppress(OSError):  # another process was faster
-                building.rename(folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-        _remove_stale(cache, folder)
+            return ClipTable(folder)
+        except (OSError, ValueError, EOFError, msgspec.MsgspecError):  # damaged
+            shutil.rmtree(folder, ignore_errors=True)
+    building = Path(tempfile.mkdtemp(dir=cache, prefix=".clips-"))
+    try:
+        _Builder(tree, scp).write(building)
+        with contextlib.suppress(OSError):  # another process was faster
+            building.rename(folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    _remove_stale(cache, folder)
     return ClipTable(folder)
 
 

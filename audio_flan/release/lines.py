@@ -14,6 +14,8 @@ MAX_GZIP_GROWTH = ((1 << 20, 400), (16 << 20, 200))
 
 JSON text shrinks 5 to 40 times, and one record of 500 bytes repeated for ever about 230 times.
 """
+_GRACE_LINES = 1 << 16
+"""From that line on a gzip stream with more lines than compressed bytes is refused: rows are not as small."""
 _GZIP_PIECE_BYTES = 4096
 _BOM = b"\xef\xbb\xbf"
 
@@ -75,10 +77,10 @@ def _bounded_lines(source: IO[bytes], max_bytes: int, guard: "_BombGuard | None"
             size += len(more)
             data = b"\n" if more[-1] == 10 else b"."
             if guard:
-                guard.check(offset + size)
+                guard.check(offset + size, number)
         offset += size
         if guard:
-            guard.check(offset)
+            guard.check(offset, number)
         text = data.rstrip(b"\r\n")
         if number == 1:
             text = text.removeprefix(_BOM)
@@ -103,8 +105,10 @@ class _BombGuard:
         self._nbytes += len(data)
         return data
 
-    def check(self, decompressed_bytes: int) -> None:
-        for from_bytes, ratio in MAX_GZIP_GROWTH:
-            if decompressed_bytes >= from_bytes and decompressed_bytes > ratio * self._nbytes:
-                detail = f"over {decompressed_bytes:,} bytes out of {self._nbytes:,}; the rest is not read"
-                raise FileFault(Reason.GZIP_BOMB, detail)
+    def check(self, decompressed_bytes: int, lines: int) -> None:
+        if (lines > _GRACE_LINES and lines > self._nbytes) or any(
+            decompressed_bytes >= from_bytes and decompressed_bytes > ratio * self._nbytes
+            for from_bytes, ratio in MAX_GZIP_GROWTH
+        ):
+            found = f"{decompressed_bytes:,} bytes and {lines:,} lines out of {self._nbytes:,} bytes"
+            raise FileFault(Reason.GZIP_BOMB, f"{found}; the rest is not read")

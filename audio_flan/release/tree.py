@@ -195,7 +195,9 @@ class RemoteTree:
             with network_errors(self.root):
                 found = self._fs.find(f"{self._base}/{folder}", detail=True)
         except FileNotFoundError:
-            return []
+            found = {}
+        if not found:
+            self._explain()
         entities = [
             Entity(
                 str(PurePosixPath(path).relative_to(self._base)), int(facts.get("size") or 0), _mark(facts)
@@ -203,6 +205,27 @@ class RemoteTree:
             for path, facts in found.items()
         ]
         return sorted(entities, key=lambda entity: entity.path)
+
+    def _explain(self) -> None:
+        """Say why a repo on the Hub shows no files, where it is not just empty."""
+        place = hub_place(self.root)
+        if place is None:
+            return
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+        page = f"https://huggingface.co/datasets/{place.repo_id}"
+        try:
+            api = HfApi(token=self.storage_options.get("token"))
+            api.dataset_info(place.repo_id, revision=place.revision)
+        except GatedRepoError:
+            remedy = f"ask for access at {page}, then log in with `hf auth login` or pass token="
+            raise ReleaseError(f"the dataset {place.repo_id} is gated: {remedy}") from None
+        except RepositoryNotFoundError:
+            remedy = "if it is private, log in with `hf auth login` or pass token="
+            raise ReleaseError(f"there is no dataset {place.repo_id} on the Hub; {remedy}") from None
+        except HfHubHTTPError as error:
+            raise ReleaseError(f"{self.root}: {str(error).splitlines()[0]}") from None
 
     def open(self, path: str) -> IO[bytes]:
         """Open one file (see `Tree`)."""

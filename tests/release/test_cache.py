@@ -106,6 +106,20 @@ def test_two_processes_keep_one_anothers_facts(small_tree, tmp_path):
     assert all(third.catalogue.get(file) for file in third.layout.metadata)
 
 
+def test_processes_that_start_at_once_share_a_cache(small_tree, tmp_path):
+    code = (
+        "import audio_flan; print(len(list(audio_flan.stream("
+        f"{str(small_tree.root)!r}, 'all', 'all', cache_dir={str(tmp_path / 'cache')!r}))))"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(6)
+    ]
+    for process in started:
+        assert process.communicate(timeout=60) == ("10\n", "")
+    assert len(list((tmp_path / "cache").rglob("*clips-*"))) == 1
+
+
 def test_facts_that_another_process_renewed_are_not_overwritten_by_old_ones(small_tree, tmp_path):
     stale = open_release(small_tree.root, cache_dir=tmp_path / "cache")
     stale.catalogue.complete(stale.tree, stale.layout.metadata)

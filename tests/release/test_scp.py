@@ -33,7 +33,7 @@ def test_no_path_that_is_taken_ever_leaves_the_root(path):
         return
     for flavour, root in ((posixpath, "/data/root"), (ntpath, "D:\\data\\root")):
         full = flavour.normpath(flavour.join(root, line.path))
-        assert full.startswith(root + flavour.sep)
+        assert f"{full}{flavour.sep}".startswith(root + flavour.sep)
     assert "\0" not in line.path
     assert posixpath.normpath(line.path) == line.path
 

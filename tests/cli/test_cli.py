@@ -1,0 +1,301 @@
+"""The command line as a shell sees it: output, exit codes, one clear message."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import soundfile
+from trees import line, metadata_path, tone, write
+
+from audio_flan.taxonomy import list_configs, taxonomy
+
+COMMAND = [sys.executable, "-m", "audio_flan.cli"]
+
+
+def run(*args, code=0, env=None, **options):
+    found = subprocess.run(
+        [*COMMAND, *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | (env or {}),
+        **options,
+    )
+    assert found.returncode == code, found.stderr or found.stdout
+    assert "Traceback" not in found.stderr
+    return found
+
+
+def shell(command: str):
+    return subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_console_script_is_the_same_program():
+    script = os.path.join(os.path.dirname(sys.executable), "audio-flan")
+    found = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+    assert found.stdout == run("--version").stdout
+    assert found.stdout.startswith("audio-flan 0.")
+
+
+@pytest.mark.parametrize("args", [(), ("demo",), ("tasks",), ("info",), ("peek",), ("validate",)])
+def test_every_command_has_help_with_an_example(args):
+    text = run(*args, "--help").stdout
+    assert "Usage: audio-flan" in text
+    assert "audio-flan demo" in text if not args else f"Example: audio-flan {args[0]}" in text
+
+
+def test_tasks_lists_all_80_with_whole_names():
+    text = run("tasks").stdout
+    assert text.startswith("80 tasks")
+    for name, task in taxonomy().tasks.items():
+        assert name in text
+        assert task.minor in text
+
+
+@pytest.mark.parametrize(("domain", "n"), [("speech", 34), ("Music", 28), ("audio", 18), ("sound", 18)])
+def test_tasks_of_a_domain(domain, n):
+    rows = json.loads(run("tasks", "--domain", domain, "--json").stdout)
+    assert len(rows) == n
+    assert set(rows[0]) >= {"config", "minor", "major_config", "direction"}
+    assert run("tasks", "--domain", domain).stdout.startswith(f"{n} tasks of ")
+
+
+def test_info(small_tree):
+    text = run("info", small_tree.root).stdout
+    assert "10 rows in 4 metadata files" in text
+    assert "11 clips" in text
+    for word in ("speech_asr", "01_Read", "understanding", "validation", "Next: audio-flan peek"):
+        assert word in text
+    found = json.loads(run("info", small_tree.root, "--json").stdout)
+    assert found["rows"] == 10
+    assert found["split"] == {"test": 2, "train": 7, "validation": 1}
+    assert found["corpus"] == {"02_Synth": 3, "01_Read": 3, "30_Keys": 2, "50_Rain": 2}
+    assert found["domain"] == {"audio": 2, "music": 2, "speech": 6}
+
+
+def test_info_names_what_is_quarantined(small_tree):
+    write(small_tree.root, metadata_path("speech", "understanding", "test", "x", "bad.jsonl"), b"{")
+    text = run("info", small_tree.root).stdout
+    assert "1 quarantined: 1 invalid_json" in text
+    assert "Next: audio-flan validate" in text
+
+
+def test_peek_shows_rows_as_a_person_reads_them(small_tree):
+    text = run("peek", small_tree.root, "speech_zero_shot_tts", "-n", "2").stdout
+    assert text.count("speech_zero_shot_tts  train  02_Synth  tts-") == 2
+    assert "01_Read_0: 0.05 s, 8,000 Hz, mono, FLAC, from " in text
+    assert "02_Synth_1: 0.11 s, 8,000 Hz, mono, WAV, from " in text
+
+
+def test_peek_as_json(small_tree):
+    rows = json.loads(run("peek", small_tree.root, "music", "--split", "test", "--json").stdout)
+    assert [row["uuid"] for row in rows] == ["key-0", "key-1"]
+    assert rows[1]["input_audio"][0] | {"location": ""} == {
+        "id": "30 Keys ü", "location": "", "format": "FLAC", "sampling_rate": 8000, "channels": 1, "seconds": 0.15,
+    }  # fmt: skip
+    assert rows[1]["other"] == '{"n":1.0}'
+
+
+def test_peek_saves_each_clip_once_under_a_safe_name(small_tree, tmp_path):
+    hostile = ["../up", "_._up", "x" * 400, "ü" * 300, "-", "a b"]
+    scp = "".join(f"{audio_id}\taudio_files/speech/01_Read/wav/01_Read_0.flac\n" for audio_id in hostile)
+    write(small_tree.root, "scp_files/speech/hostile.scp", scp.encode())
+    text = "".join(f"<|SOA|>{audio_id}<|EOA|>" for audio_id in [*hostile, "a b"])
+    path = metadata_path("speech", "understanding", "test", "hostile", "a.jsonl")
+    write(small_tree.root, path, line("h", split="test", input=text))
+    folder = tmp_path / "deep/saved"
+    found = run("peek", small_tree.root, "speech_asr", "--split", "test", "--save-audio", folder)
+    assert f"{len(hostile)} clips saved in {folder}" in found.stdout
+    saved = list(folder.iterdir())
+    assert len(saved) == len(hostile)
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["saved"]
+    for path in saved:
+        samples, rate = soundfile.read(path)
+        assert (len(samples), rate) == (400, 8000)
+        assert samples == pytest.approx(tone(400, 220)[:, 0], abs=1e-4)
+
+
+def test_peek_escapes_what_would_command_a_terminal(small_tree):
+    path = metadata_path("speech", "understanding", "test", "x", "a.jsonl")
+    write(small_tree.root, path, line("\x1b]0;title\x07", split="test", output="red \x1b[31m \u202egnitirw\nnext"))
+    text = run("peek", small_tree.root, "speech_asr", "--split", "test").stdout
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert r"red \x1b[31m \u202egnitirw" in text
+
+
+def test_validate_of_a_clean_tree(small_tree):
+    assert run("validate", small_tree.root).stdout.splitlines() == [
+        "10 good rows, 11 good clips (opened)", "nothing is wrong",
+    ]  # fmt: skip
+    assert json.loads(run("validate", small_tree.root, "--json", "--decode").stdout) == {
+        "form": "release", "rows": 10, "clips": 11, "quarantined": 0, "by_reason": {}, "entries": [], "warnings": [],
+    }  # fmt: skip
+
+
+def test_validate_prints_warnings_but_they_are_no_problem(small_tree):
+    write(small_tree.root, metadata_path("speech", "understanding", "test", "x", "a.jsonl"), line("u", split="test", input="-"))
+    text = run("validate", small_tree.root).stdout
+    assert "no_audio" in text
+    assert "nothing is wrong" in text
+
+
+def test_validate_names_a_file_whose_name_is_not_utf8(small_tree):
+    folder = os.fsencode(small_tree.root / "scp_files/speech")
+    with open(folder + b"/caf\xe9.scp", "wb"):
+        pass
+    found = json.loads(run("validate", small_tree.root, "--json", code=1).stdout)
+    assert found["by_reason"] == {"misplaced_file": 1}
+    assert r"caf\xe9.scp" in run("validate", small_tree.root, code=1).stdout
+
+
+def test_a_root_whose_name_is_not_utf8(small_tree):
+    root = os.fsencode(small_tree.root.parent) + b"/caf\xe9"
+    os.rename(small_tree.root, root)
+    for args in (["info"], ["validate"], ["peek"], ["peek", "--json"], ["info", "--json"]):
+        found = subprocess.run([*COMMAND, args[0], root, *args[1:]], capture_output=True, check=False)
+        assert (found.returncode, found.stderr) == (0, b"")
+
+
+def test_output_in_an_ascii_terminal_is_escaped_and_json_stays_json(small_tree):
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    text = run("peek", small_tree.root, "music", "--split", "test", env=ascii_only).stdout
+    assert r"30 Keys \xfc" in text
+    rows = json.loads(run("peek", small_tree.root, "music", "--split", "test", "--json", env=ascii_only).stdout)
+    assert rows[1]["input_audio_ids"] == ["30 Keys ü"]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["peek", "ROOT", "speech_arr"], 2, ["speech_arr", "speech_asr"]),
+        (["peek", "ROOT", "speech_understanding"], 2, ["understanding_speech", "direction first"]),
+        (["peek", "ROOT", "all", "--split", "trian"], 2, ["trian", "train"]),
+        (["peek", "ROOT", "speech_caption"], 1, ["no rows of speech_caption", "train", "audio-flan info"]),
+        (["peek", "ROOT", "-n", "0"], 2, ["-n"]),
+        (["peek", "ROOT", "-n", "many"], 2, ["-n"]),
+        (["peek", "ROOT", "--save-audio", "/dev/null"], 2, ["/dev/null"]),
+        (["tasks", "--domain", "musik"], 2, ["musik", "music"]),
+        (["taks"], 2, ["taks", "tasks"]),
+        (["info"], 2, ["root"]),
+        (["info", "ROOT", "--jsn"], 2, ["--jsn", "--json"]),
+        (["info", "/nowhere/at/all"], 2, ["there is no folder '/nowhere/at/all'"]),
+        (["info", "/etc/hostname"], 2, ["is a file"]),
+        (["validate", "/etc"], 2, ["no Audio-FLAN release", "metadata/<domain>"]),
+        (["validate", "ROOT", "--workers", "0"], 2, ["--workers"]),
+        (["info", "nosuch://root"], 2, ["nosuch"]),
+    ],
+)
+def test_wrong_usage_is_one_clear_message(small_tree, args, code, words):
+    found = run(*(small_tree.root if arg == "ROOT" else arg for arg in args), code=code)
+    assert found.stdout == ""
+    for word in words:
+        assert word.lower() in found.stderr.lower()
+    assert len(found.stderr.strip().splitlines()) <= 4
+
+
+def test_a_bad_clip_is_named_by_peek(small_tree):
+    (small_tree.root / "audio_files/speech/01_Read/wav/01_Read_0.flac").write_bytes(b"")
+    found = run("peek", small_tree.root, "speech_asr", code=2)
+    assert len(found.stderr.splitlines()) == 1
+    assert "01_Read_0" in found.stderr
+    assert "empty" in found.stderr
+
+
+@pytest.mark.parametrize("command", ["tasks", "tasks --json", "info ROOT", "peek ROOT all", "validate ROOT --json", "--help"])
+def test_a_reader_that_goes_away_makes_no_noise(small_tree, command):
+    command = command.replace("ROOT", str(small_tree.root))
+    for reader in ("head -n 1", "true"):
+        found = shell(f"{sys.executable} -m audio_flan.cli {command} | {reader}")
+        assert found.stderr == ""
+
+
+@pytest.mark.parametrize("columns", [20, 60])
+def test_tables_fit_a_narrow_terminal(small_tree, columns):
+    for args in (["tasks"], ["info", small_tree.root]):
+        text = run(*args, env={"COLUMNS": str(columns)}).stdout
+        table = [row for row in text.splitlines() if "─" in row or "  " in row]
+        assert max(map(len, table)) <= columns
+
+
+def test_tables_in_a_pipe_are_wide_enough_for_whole_names():
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+    text = subprocess.run([*COMMAND, "tasks"], capture_output=True, text=True, check=True, env=environment).stdout
+    assert all(any(row.strip().startswith(name + " ") for row in text.splitlines()) for name in taxonomy().tasks)
+
+
+def test_a_terminal_sees_progress_and_no_leftovers(small_tree):
+    master, slave = pty.openpty()
+    process = subprocess.Popen([*COMMAND, "validate", str(small_tree.root)], stdout=subprocess.PIPE, stderr=slave)
+    out, _ = process.communicate(timeout=60)
+    os.close(slave)
+    os.close(master)
+    assert process.returncode == 0
+    assert b"nothing is wrong" in out
+
+
+@pytest.mark.parametrize("command", ["validate", "info", "peek"])
+def test_ctrl_c_stops_at_once_with_one_line(tmp_path, command):
+    """The metadata file is behind a link to a pipe that never ends, so that the command is surely at work."""
+    path = metadata_path("speech", "understanding", "test", "x", "a.jsonl")
+    write(tmp_path, path, b"".join(line(f"{i}", split="test", input="-") + b"\n" for i in range(150_000)))
+    process = subprocess.Popen(
+        [*COMMAND, command, str(tmp_path), *(["music"] if command == "peek" else [])],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    if process.returncode != 130:
+        pytest.skip("this machine was done before it could be stopped")
+    assert (out, err) == ("", "stopped\n")
+
+
+HEAVY = ("torch", "torchcodec", "datasets", "transformers", "av", "rich", "polars", "pyarrow", "numpy", "soundfile", "miniaudio", "fsspec")  # fmt: skip
+
+
+def imported(code: str) -> set[str]:
+    probe = f"import sys\n{code}\nprint('|', *sys.modules)"
+    found = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    return set(found.stdout.rpartition("|")[2].split())
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    assert not imported("import audio_flan") & set(HEAVY)
+
+
+def test_help_imports_nothing_heavy():
+    code = "from audio_flan.cli.app import app\ntry:\n    app(['--help'])\nexcept SystemExit: pass"
+    assert not imported(code) & (set(HEAVY) - {"rich"})
+
+
+def test_names_are_listed_without_heavy_imports():
+    code = "import audio_flan\naudio_flan.list_configs()"
+    assert not imported(code) & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", ["info", "peek", "validate"])
+def test_commands_need_neither_datasets_nor_torch(small_tree, command):
+    code = f"from audio_flan.cli.app import app\ntry:\n    app([{command!r}, {str(small_tree.root)!r}])\nexcept SystemExit: pass"
+    assert not imported(code) & {"torch", "torchcodec", "datasets", "polars", "pyarrow"}
+
+
+def test_help_takes_no_time():
+    start = os.times()
+    run("--help")
+    end = os.times()
+    assert (end.children_user + end.children_system) - (start.children_user + start.children_system) < 0.6
+
+
+def test_every_config_may_be_peeked_at(small_tree):
+    for config in list_configs()[::10]:
+        found = subprocess.run([*COMMAND, "peek", str(small_tree.root), config, "--split", "all"], capture_output=True, text=True, check=False)
+        assert found.returncode in (0, 1)
