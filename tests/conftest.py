@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from trees import SmallTree, make_small_tree
 
 from audio_flan.demo import make_demo
-from trees import SmallTree, make_small_tree
 
 SHARED_CORPUS = Path(__file__).resolve().parents[2] / "shared/corpus"
 

@@ -104,7 +104,7 @@ class SmallTree:
 
 
 def make_small_tree(root: Path) -> SmallTree:
-    """Four corpora: plain FLAC; WAV in a tar, prompts borrowed; FLAC and WAV in a zip, CRLF; a gzipped file."""
+    """Make four corpora: plain FLAC; WAV in a tar, prompts borrowed; two zips, CRLF; a gzipped file."""
     tree = SmallTree(root)
     ids = {
         "speech/01_Read": [f"01_Read_{i}" for i in range(4)],

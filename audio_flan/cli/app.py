@@ -51,7 +51,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no name or text is too odd to be printed
     try:
-        app()
+        app(prog_name="audio-flan")
     except SystemExit as end:
         if end.code == EXIT_STOPPED:  # typer turns Ctrl-C into this
             typer.echo("stopped", err=True)

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_NO_LIMIT = 10_000
 Cell = str | int | float | None
 
 
@@ -41,7 +42,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: s
         table.add_row(*(_text(cell) for cell in row))
     console = Console(highlight=False, markup=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = max(console.width, 160)  # a file or a pipe has no width to fit
+        console.width = _NO_LIMIT  # a file or a pipe has no width to fit
     console.print(table)
 
 

@@ -29,17 +29,9 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
     nothing before it.
     """
 
-    def __init__(
-        self,
-        stream: RowStream,
-        features: datasets.Features,
-        files: list[MetadataFile] | None = None,
-        *,
-        tables: bool = False,
-    ) -> None:
+    def __init__(self, stream: RowStream, features: datasets.Features, *, tables: bool = False) -> None:
         super().__init__()
         self._stream, self._features, self._tables = stream, features, tables
-        self._files = stream.files if files is None else files
         self._sleep_on_threads_shutdown = False
 
     @property
@@ -50,28 +42,22 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
     @property
     def num_shards(self) -> int:
         """One for each metadata file."""
-        return len(self._files)
+        return len(self._stream.files)
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
         state: dict[str, Any] | None = self._state_dict
-        first = state["shard_idx"] if state else 0
-        key = 0
-        for file in self._files[first:]:
-            skip = state["shard_example_idx"] if state else 0
-            for row in self._stream.rows_of(file, skip):
-                if state:
-                    state["shard_example_idx"] += 1
-                if row is not None:
-                    yield key, row
-                    key += 1
+        stream = self._stream.over(self._stream.files)  # of its own: several may iterate over one dataset
+        if state:
+            stream.load_state_dict({"file": state["shard_idx"], "row": state["shard_example_idx"]})
+        for key, row in enumerate(stream):
             if state:
-                state["shard_idx"] += 1
-                state["shard_example_idx"] = 0
-        self._stream.finish()
+                position = stream.state_dict()
+                state["shard_idx"], state["shard_example_idx"] = position["file"], position["row"]
+            yield key, row
 
     def as_tables(self) -> "RowExamples":
         """Return the same rows, as tables."""
-        return RowExamples(self._stream, self._features, self._files, tables=True)
+        return RowExamples(self._stream, self._features, tables=True)
 
     @property
     def iter_arrow(self) -> Callable[[], Iterator[tuple[int, pa.Table]]] | None:
@@ -89,17 +75,17 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
 
     def shuffle_data_sources(self, generator: np.random.Generator) -> "RowExamples":
         """Put the files in another order."""
-        order = deepcopy(generator).permutation(len(self._files))
-        return self._with([self._files[i] for i in order])
+        order = deepcopy(generator).permutation(self.num_shards)
+        return self._with([self._stream.files[i] for i in order])
 
     def shard_data_sources(self, num_shards: int, index: int, contiguous: bool = True) -> "RowExamples":
         """Keep the files of one worker."""
         chosen = self.split_shard_indices_by_worker(num_shards, index, contiguous=contiguous)
-        return self._with([self._files[i] for i in chosen])
+        return self._with([self._stream.files[i] for i in chosen])
 
     def reshard_data_sources(self) -> "RowExamples":
         """Return itself: a metadata file is not divided."""
         return self
 
     def _with(self, files: list[MetadataFile]) -> "RowExamples":
-        return RowExamples(self._stream, self._features, files, tables=self._tables)
+        return RowExamples(self._stream.over(files), self._features, tables=self._tables)

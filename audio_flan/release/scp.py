@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from audio_flan.records import Reason
 
-_ROOTED = re.compile(r"[/\\~]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.\-]*://")
+_ROOTED = re.compile(r"[/\\~]|.:|[A-Za-z][A-Za-z0-9+.\-]*://")
 _SEPARATOR = re.compile(r"[/\\]")
 
 

@@ -124,6 +124,17 @@ class RowStream:
         self._position = {"file": 0, "row": 0}
         self._resume: dict[str, int] | None = None
 
+    def over(self, files: Sequence[MetadataFile]) -> "RowStream":
+        """Return a stream of the same rows of other files, with a position and a quarantine of its own."""
+        return RowStream(
+            self.release,
+            self.config,
+            self.splits,
+            columns=self.columns,
+            on_error=self.on_error,
+            files=list(files),
+        )
+
     def __iter__(self) -> Iterator[Row]:
         start, self._resume = self._resume or {"file": 0, "row": 0}, None
         self._position = dict(start)
@@ -138,12 +149,7 @@ class RowStream:
                         yield row
             self._position = {"file": len(self.files), "row": 0}
         finally:
-            self.release.catalogue.save()
-        self.finish()
-
-    def finish(self) -> None:
-        """Keep what was learnt of the files, and say aloud what was not given out."""
-        self.release.catalogue.save()
+            self.release.catalogue.save()  # what was learnt of the files
         if self.quarantine:
             logger.warning(
                 "%s of %s: %s; `audio-flan validate` lists them",

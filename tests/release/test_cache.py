@@ -68,7 +68,8 @@ def test_where_the_cache_cannot_be_written_a_temporary_one_goes_with_the_process
     script = (
         "import sys, audio_flan\n"
         "from audio_flan.release.cache import cache_folder\n"
-        f"print(len(list(audio_flan.stream({str(small_tree.root)!r}, 'all', 'all', cache_dir={str(tmp_path / 'file')!r}))))\n"
+        f"root, cache = {str(small_tree.root)!r}, {str(tmp_path / 'file')!r}\n"
+        "print(len(list(audio_flan.stream(root, 'all', 'all', cache_dir=cache))))\n"
     )
     (tmp_path / "tmp").mkdir()
     environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
@@ -112,7 +113,9 @@ def test_processes_that_start_at_once_share_a_cache(small_tree, tmp_path):
         f"{str(small_tree.root)!r}, 'all', 'all', cache_dir={str(tmp_path / 'cache')!r}))))"
     )
     started = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(6)
     ]
     for process in started:

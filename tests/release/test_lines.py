@@ -87,12 +87,11 @@ def gzip_of(unit: bytes, total: int) -> bytes:
     "unit", [b"\0", b"\n", b"x" * 300 + b"\n", b" "], ids=["zeros", "breaks", "lines", "blanks"]
 )
 def test_a_gzip_bomb_is_refused_early(unit):
-    data, n = gzip_of(unit, 300 << 20), 0
+    seen = []
     with pytest.raises(FileFault) as caught:
-        for _ in read_lines(io.BytesIO(data), compressed=True):
-            n += 1
+        seen.extend(iter_lines(gzip_of(unit, 300 << 20)))
     assert caught.value.reason is Reason.GZIP_BOMB
-    assert n < 200_000
+    assert len(seen) < 200_000
 
 
 def test_many_rows_that_are_much_alike_are_no_bomb():

@@ -49,7 +49,11 @@ def test_doubtful_names_are_counted(small_tree):
     report = validate(open_release(small_tree.root))
     assert not report.entries
     assert report.warnings.by_reason["ambiguous_task_name"] == 3
-    assert [e.uuid for e in report.warnings if e.reason == "ambiguous_task_name"] == ["doubt-0", "doubt-1", "doubt-2"]
+    assert [e.uuid for e in report.warnings if e.reason == "ambiguous_task_name"] == [
+        "doubt-0",
+        "doubt-1",
+        "doubt-2",
+    ]
 
 
 def test_a_uuid_that_occurs_twice_is_a_warning_and_both_rows_are_kept(small_tree):
@@ -122,4 +126,6 @@ def test_a_summary_counts_what_is_quarantined(small_tree):
     assert summary.rows == len(small_tree.rows)
     assert summary.corpus == {"50_Rain": 2, "30_Keys": 2, "02_Synth": 3, "01_Read": 3}
     assert summary.clips == len(small_tree.waves)
-    assert summary.audio_bytes == sum(f.stat().st_size for f in (small_tree.root / "audio_files").rglob("*") if f.is_file())
+    assert summary.audio_bytes == sum(
+        f.stat().st_size for f in (small_tree.root / "audio_files").rglob("*") if f.is_file()
+    )

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from audio_flan.release.scp import ScpFault, parse_scp_line
 
 parts = st.sampled_from(
-    ["..", ".", "", "/", "\\", "//", "a", "b c", "~", "C:", "c:x", "..\\", "\\\\host\\share", "file://", "...", "\0",
-     " ", "\t", "\u2024\u2024", "\uff0e\uff0e", "|", "..\u200b", "%2e%2e"]
+    ["..", ".", "", "/", "\\", "//", "a", "b c", "~", "C:", "c:x", "..\\", "\\\\host\\share", "file://",
+     "...", "\0", " ", "\t", "\u2024\u2024", "\uff0e\uff0e", "|", "..\u200b", "%2e%2e"]
 )  # fmt: skip
 paths = st.lists(parts | st.text(max_size=4), max_size=8).map("".join) | st.lists(parts, max_size=8).map(
     "/".join

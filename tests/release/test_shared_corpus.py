@@ -42,7 +42,9 @@ def rows(shared_corpus):
 
 @pytest.fixture(scope="module")
 def clips(release):
-    return {line.audio_id: LazyAudio(release.clips.locate(line.audio_id), line.audio_id) for line in release.clips}
+    return {
+        line.audio_id: LazyAudio(release.clips.locate(line.audio_id), line.audio_id) for line in release.clips
+    }
 
 
 def released(split: str) -> str:
@@ -92,7 +94,10 @@ def test_the_summary_counts_as_the_rows_do(rows, expected, summary):
     assert summary.direction == expected["per_ug"]
     assert {released(split): n for split, n in summary.split.items()} == expected["per_split"]
     assert summary.task == {task.config: n for task, n in expected["tasks"].items()}
-    assert summary.corpus == {key.split("/")[1]: n for key, n in sorted(expected["per_source_folder"].items(), key=lambda item: item[0].split("/")[1])}
+    assert summary.corpus == {
+        key.split("/")[1]: n
+        for key, n in sorted(expected["per_source_folder"].items(), key=lambda item: item[0].split("/")[1])
+    }
     assert summary.quarantined == {}
 
 
@@ -100,14 +105,21 @@ def test_every_config_counts_the_rows_of_its_tasks(rows, summary):
     by_task = Counter((row["task"], row["split"]) for row in rows)
     for name in list_configs():
         tasks = resolve_config(name).task_names
-        expected = {split: sum(by_task[task, split] for task in tasks) for split in ("train", "validation", "test")}
+        expected = {
+            split: sum(by_task[task, split] for task in tasks) for split in ("train", "validation", "test")
+        }
         assert summary.config_rows()[name] == expected
 
 
-@pytest.mark.parametrize("config", ["all", "speech_asr", "generation", "understanding_music", "audio_caption", "speech_generation"])
+@pytest.mark.parametrize(
+    "config", ["all", "speech_asr", "generation", "understanding_music", "audio_caption", "speech_generation"]
+)
 @pytest.mark.parametrize("split", ["train", "validation", "test", "train+test", "all"])
 def test_a_stream_gives_as_many_rows_as_it_says(shared_corpus, rows, config, split):
-    tasks, splits = resolve_config(config).task_names, split.replace("all", "train+validation+test").split("+")
+    tasks, splits = (
+        resolve_config(config).task_names,
+        split.replace("all", "train+validation+test").split("+"),
+    )
     stream = audio_flan.stream(shared_corpus, config, split, columns=["uuid"])
     wanted = [row["uuid"] for row in rows if row["task"] in tasks and row["split"] in splits]
     assert [row["uuid"] for row in stream] == wanted
@@ -127,20 +139,30 @@ def test_ids_and_references(rows, release, expected):
     used = {audio_id for ids in per_row for audio_id in ids}
     assert len(used) == expected["unique_audio_ids_referenced"]
     assert sum(map(len, per_row)) == expected["total_audio_references"]
-    assert {str(k): n for k, n in Counter(map(len, per_row)).items()} == expected["instances_by_number_of_audio_references"]
+    assert {str(k): n for k, n in Counter(map(len, per_row)).items()} == expected[
+        "instances_by_number_of_audio_references"
+    ]
     listed = {line.audio_id for line in release.clips}
     assert sorted(listed - used) == expected["audio_ids_never_referenced"]
     assert used <= listed
 
 
 def test_clips_by_rate_format_channels_and_length(rows, clips, expected):
-    assert {str(k): n for k, n in Counter(c.sampling_rate for c in clips.values()).items()} == expected["sample_rates_all_scp_ids"]
+    assert {str(k): n for k, n in Counter(c.sampling_rate for c in clips.values()).items()} == expected[
+        "sample_rates_all_scp_ids"
+    ]
     assert Counter(clip.format for clip in clips.values()) == expected["formats_all_scp_ids"]
-    assert {str(k): n for k, n in Counter(c.channels for c in clips.values()).items()} == expected["channels_all_scp_ids"]
+    assert {str(k): n for k, n in Counter(c.channels for c in clips.values()).items()} == expected[
+        "channels_all_scp_ids"
+    ]
     used = {audio_id for row in rows for audio_id in row["input_audio_ids"] + row["output_audio_ids"]}
     # A tenth of a second for the padding of MP3, which is counted in more than one way.
-    assert sum(clip.seconds for clip in clips.values()) == pytest.approx(expected["seconds_of_all_scp_audio"], abs=0.1)
-    assert sum(clips[i].seconds for i in used) == pytest.approx(expected["seconds_of_unique_referenced_audio"], abs=0.1)
+    assert sum(clip.seconds for clip in clips.values()) == pytest.approx(
+        expected["seconds_of_all_scp_audio"], abs=0.1
+    )
+    assert sum(clips[i].seconds for i in used) == pytest.approx(
+        expected["seconds_of_unique_referenced_audio"], abs=0.1
+    )
 
 
 def test_nothing_is_wrong_with_it(release, expected):

@@ -116,9 +116,7 @@ def test_a_file_whose_name_is_not_utf8_is_named_and_not_read(small_tree, kind):
     path, new = (
         (good, b"caf\xe9.jsonl") if kind == "metadata" else ("scp_files/music/30_Keys.scp", b"caf\xe9.scp")
     )
-    folder = os.fsencode(small_tree.root / os.path.dirname(path))
-    with open(os.path.join(folder, new), "wb") as handle:
-        handle.write(b"x y")
+    (small_tree.root / path).with_name(os.fsdecode(new)).write_bytes(b"x y")
     report = validate(open_release(small_tree.root))
     (entry,) = report.entries
     assert entry.reason == "misplaced_file"
@@ -128,9 +126,8 @@ def test_a_file_whose_name_is_not_utf8_is_named_and_not_read(small_tree, kind):
 
 
 def test_a_root_whose_name_is_not_utf8_is_read(small_tree):
-    new = os.fsencode(small_tree.root.parent) + b"/caf\xe9"
-    os.rename(small_tree.root, new)
-    assert len(list(audio_flan.stream(os.fsdecode(new), "all", "all"))) == len(small_tree.rows)
+    new = small_tree.root.rename(small_tree.root.with_name(os.fsdecode(b"caf\xe9")))
+    assert len(list(audio_flan.stream(new, "all", "all"))) == len(small_tree.rows)
 
 
 @pytest.mark.parametrize(
@@ -175,12 +172,13 @@ def test_without_scp_files_every_id_is_unknown(tmp_path):
 def url(request, small_tree):
     """The small tree behind a URL."""
     if request.param == "file":
-        return f"file://{small_tree.root}"
+        yield f"file://{small_tree.root}"
+        return
     memory = fsspec.filesystem("memory")
     place = f"/trees/{small_tree.root.parent.name}"
     memory.put(str(small_tree.root), place, recursive=True)
-    request.addfinalizer(lambda: memory.rm(place, recursive=True))
-    return f"memory:/{place}"
+    yield f"memory:/{place}"
+    memory.rm(place, recursive=True)
 
 
 def test_a_tree_behind_a_url_gives_the_same_rows(url, small_tree):
