@@ -1,6 +1,9 @@
 """Fixtures of all tests: real sound, and a cache that is nobody's."""
 
+import atexit
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,15 +14,15 @@ from audio_flan.demo import make_demo
 SHARED_CORPUS = Path(__file__).resolve().parents[2] / "shared/corpus"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def hf_home(tmp_path_factory):
-    """Keep everything that is cached out of the user's own cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("hf_home")
-        patch.setenv("HF_HOME", str(home))
-        patch.setenv("HF_DATASETS_CACHE", str(home / "datasets"))
-        patch.setenv("HF_HUB_CACHE", str(home / "hub"))
-        yield home
+def pytest_configure():
+    """Keep the user's own cache out of it, before `datasets` is imported: it reads its folders then, once."""
+    home = Path(tempfile.mkdtemp(prefix="audio-flan-tests-"))
+    os.environ |= {
+        "HF_HOME": str(home),
+        "HF_DATASETS_CACHE": str(home / "datasets"),
+        "HF_HUB_CACHE": str(home / "hub"),
+    }
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

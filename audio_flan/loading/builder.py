@@ -1,15 +1,16 @@
 """The ``datasets`` builder: every domain, major and minor task and group of the taxonomy is a config."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import datasets
 import pyarrow as pa
 from datasets.builder import BuilderConfig
 
+from audio_flan.loading.built import keep_quarantine
 from audio_flan.loading.dataset import AudioFlanStream
 from audio_flan.loading.examples import RowExamples
 from audio_flan.loading.features import row_features
@@ -66,22 +67,26 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     DEFAULT_CONFIG_NAME = "all"
     info: datasets.DatasetInfo
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the base class
-        kwargs.setdefault("dataset_name", "audio_flan")
-        name = resolve_config(kwargs.get("config_name") or self.DEFAULT_CONFIG_NAME).name
-        kwargs["config_name"] = name
+    def __init__(
+        self,
+        cache_dir: str | None = None,
+        dataset_name: str | None = None,
+        config_name: str | None = None,
+        **kwargs: Any,  # noqa: ANN401 - as the base class
+    ) -> None:
+        config_name = resolve_config(config_name or self.DEFAULT_CONFIG_NAME).name
         self._release: Release | None = None
         root = kwargs.get("root")
         if root:
-            kwargs["root"] = os.fspath(root)
             self._release = open_release(
                 root,
                 token=kwargs.get("token"),
                 revision=kwargs.get("revision"),
                 cache_dir=kwargs.get("facts_dir"),
             )
+            kwargs["root"] = self._release.root  # absolute: it is part of the cache key
             kwargs["fingerprint"] = self._release.fingerprint
-        super().__init__(*args, **kwargs)
+        super().__init__(cache_dir, dataset_name or "audio_flan", config_name, **kwargs)
         self._features = kwargs.get("features") or row_features()
         self.info.features = self._features
 
@@ -114,9 +119,12 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:  # noqa: ANN401
         config = resolve_config(self.config.name)
         release = self.release
-        if not dl_manager.is_streaming:
+        if dl_manager.is_streaming:
+            # To see which splits have rows may take reading all there is: the folders have to do.
+            splits = [split for split in SPLITS if release.files(config, [split])]
+        else:
             release = self._release = localise(release, config, self.token)
-        splits = release.splits_with_rows(config)
+            splits = release.splits_with_rows(config)
         if not splits:
             raise ReleaseError(
                 f"{release.root} has no rows of {config.name!r}; audio-flan info shows what it has"
@@ -125,17 +133,18 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             datasets.SplitGenerator(
                 name=split, gen_kwargs={"files": release.files(config, [split]), "split": split}
             )
-            for split in SPLITS
-            if split in splits
+            for split in splits
         ]
 
     def _generate_tables(self, files: list[MetadataFile], split: str) -> Iterator[tuple[int, pa.Table]]:
-        rows = iter(self._stream(files, split))
+        stream = self._stream(files, split)
+        rows = iter(stream)
         for number, batch in enumerate(iter(lambda: list(islice(rows, _ROWS_PER_TABLE)), [])):
             yield number, as_table(batch)
+        keep_quarantine(Path(self._output_dir), split, files, stream.quarantine)
 
     def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> RowExamples:
-        return RowExamples(self._stream(**split_generator.gen_kwargs), self.info.features)
+        return RowExamples(self._stream(**split_generator.gen_kwargs))
 
     def _as_streaming_dataset_single(
         self, splits_generator: datasets.SplitGenerator, *_: object, **__: object

@@ -3,13 +3,16 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import datasets
 
-from audio_flan.loading.examples import RowExamples
+from audio_flan.loading.features import undecoded
+from audio_flan.release import Quarantine
 
 _TABLE_FORMATS = ("arrow", "pandas", "polars")
+_one_at_a_time = Lock()
 
 
 class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
@@ -38,20 +41,32 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
                 self._epoch = sys.modules["torch"].tensor(epoch).share_memory_()
         return type(self)
 
+    @property
+    def quarantine(self) -> Quarantine:
+        """Records and clips that the last pass did not give out, in this process (not in workers)."""
+        found: Quarantine = self._ex_iterable.quarantine
+        return found
+
     def with_format(self, type: str | None = None, **kwargs: Any) -> datasets.IterableDataset:  # noqa: A002, ANN401
-        """Return the dataset with another format, as ``IterableDataset.with_format`` does."""
+        """Return the dataset with another format, as ``IterableDataset.with_format`` does.
+
+        The table formats have audio as it is stored, as cells.
+        """
         formatted = super().with_format(type, **kwargs)
-        if type in _TABLE_FORMATS and isinstance(self._ex_iterable, RowExamples):
+        if type in _TABLE_FORMATS:
             formatted._ex_iterable = self._ex_iterable.as_tables()  # noqa: SLF001 - it is one of ours
+            stored = {name: undecoded(feature) for name, feature in self.features.items()}
+            formatted._info.features = datasets.Features(stored)  # noqa: SLF001
         return formatted
 
 
 @contextmanager
 def _torch_out_of_sight() -> Iterator[None]:
     """Keep ``datasets`` from importing torch, unless it has been imported already."""
-    available = datasets.config.TORCH_AVAILABLE
-    datasets.config.TORCH_AVAILABLE = available and "torch" in sys.modules
-    try:
-        yield
-    finally:
-        datasets.config.TORCH_AVAILABLE = available
+    with _one_at_a_time:
+        available = datasets.config.TORCH_AVAILABLE
+        datasets.config.TORCH_AVAILABLE = available and "torch" in sys.modules
+        try:
+            yield
+        finally:
+            datasets.config.TORCH_AVAILABLE = available

@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 from datasets.iterable_dataset import _BaseExamplesIterable
 
+from audio_flan.loading.features import row_features
 from audio_flan.loading.tables import as_table
-from audio_flan.release import MetadataFile
+from audio_flan.release import MetadataFile, Quarantine
 from audio_flan.streaming import Row, RowStream
 
 _ROWS_PER_TABLE = 100
@@ -29,15 +30,24 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
     nothing before it.
     """
 
-    def __init__(self, stream: RowStream, features: datasets.Features, *, tables: bool = False) -> None:
+    def __init__(
+        self, stream: RowStream, *, tables: bool = False, last_pass: list[Quarantine] | None = None
+    ) -> None:
         super().__init__()
-        self._stream, self._features, self._tables = stream, features, tables
+        self._stream, self._tables = stream, tables
+        # Shared by the copies that `datasets` makes to iterate over.
+        self._last_pass = [Quarantine()] if last_pass is None else last_pass
         self._sleep_on_threads_shutdown = False
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """What the last pass in this process did not give out."""
+        return self._last_pass[0]
 
     @property
     def features(self) -> datasets.Features:
         """What the rows are already decoded to."""
-        return self._features
+        return row_features()
 
     @property
     def num_shards(self) -> int:
@@ -48,16 +58,17 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
         state: dict[str, Any] | None = self._state_dict
         stream = self._stream.over(self._stream.files)  # of its own: several may iterate over one dataset
         if state:
-            stream.load_state_dict({"file": state["shard_idx"], "row": state["shard_example_idx"]})
-        for key, row in enumerate(stream):
+            stream.go_to(state["shard_idx"], state["shard_example_idx"])
+        rows = iter(stream)
+        self._last_pass[0] = stream.quarantine
+        for key, row in enumerate(rows):
             if state:
-                position = stream.state_dict()
-                state["shard_idx"], state["shard_example_idx"] = position["file"], position["row"]
+                state["shard_idx"], state["shard_example_idx"] = stream.position
             yield key, row
 
     def as_tables(self) -> "RowExamples":
         """Return the same rows, as tables."""
-        return RowExamples(self._stream, self._features, tables=True)
+        return RowExamples(self._stream, tables=True, last_pass=self._last_pass)
 
     @property
     def iter_arrow(self) -> Callable[[], Iterator[tuple[int, pa.Table]]] | None:
@@ -88,4 +99,4 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
         return self
 
     def _with(self, files: list[MetadataFile]) -> "RowExamples":
-        return RowExamples(self._stream.over(files), self._features, tables=self._tables)
+        return RowExamples(self._stream.over(files), tables=self._tables, last_pass=self._last_pass)

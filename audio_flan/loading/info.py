@@ -1,10 +1,12 @@
 """A dataset info that remembers that audio is decoded lazily."""
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import datasets
 
+from audio_flan.loading.features import RowFeatures
 from audio_flan.waveform.feature import Waveform
 
 
@@ -18,8 +20,9 @@ class LazyAudioInfo(datasets.DatasetInfo):  # type: ignore[misc]
     """
 
     def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401 - as object has it
-        if name == "features" and value is not None and self.__dict__.get("features", value) is None:
-            value = datasets.Features({column: _lazy(feature) for column, feature in value.items()})
+        if name == "features" and value is not None:
+            from_file = self.__dict__.get("features", value) is None
+            value = RowFeatures({name: _lazy(each) if from_file else each for name, each in value.items()})
         super().__setattr__(name, value)
 
 
@@ -32,5 +35,6 @@ def _lazy(feature: Any) -> Any:  # noqa: ANN401 - any feature of datasets
     if isinstance(feature, list):
         return [_lazy(inner) for inner in feature]
     if hasattr(feature, "feature"):  # List, LargeList, Sequence
+        feature = copy(feature)
         feature.feature = _lazy(feature.feature)
     return feature

@@ -1,12 +1,17 @@
 """`load_dataset`: the signature of ``datasets.load_dataset``, over every form of the data."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import datasets
+import datasets.exceptions
 
 from audio_flan.loading.builder import AudioFlan
+from audio_flan.loading.built import lost_a_clip, read_quarantine, report
+from audio_flan.records import resolve_split
 from audio_flan.streaming import OnError
+from audio_flan.waveform import AudioError
 
 
 def load_dataset(
@@ -34,8 +39,9 @@ def load_dataset(
         Config: a minor task (``speech_asr``), a major task, a domain or a group; ``all`` by default. An
         unknown name is an error that says the nearest ones.
     split : str, optional
-        ``train``, ``validation`` or ``test``, also ``train+test``; all that have rows by default. Slices
-        such as ``train[:5%]`` work when not streaming.
+        ``train``, ``validation`` or ``test``, also ``train+test``. By default a dict: of the splits that have
+        rows, or when streaming of those that the folders allow for. Slices such as ``train[:5%]`` work when
+        not streaming.
     streaming : bool
         Whether to read rows as they are asked for, instead of building an Arrow cache first. Rows and their
         order are the same.
@@ -53,6 +59,9 @@ def load_dataset(
     ------
     UnknownNameError
         For a config that does not exist.
+    AudioError
+        For a clip that cannot be read, with ``on_error="raise"``: at once when a table is built, when the row
+        is made or the clip is decoded otherwise.
     ReleaseError
         When there is no release at `path`, or it has no rows of the config.
     ValueError
@@ -68,7 +77,22 @@ def load_dataset(
         cache_dir=None if cache_dir is None else os.fspath(cache_dir),
         facts_dir=None if cache_dir is None else os.path.join(cache_dir, "audio_flan"),
     )
+    if isinstance(split, str):
+        split = resolve_split(split) or split  # `dev` is `validation`
     if streaming:
+        if num_proc is not None:
+            raise ValueError("num_proc is for building a table; when streaming, use DataLoader workers")
         return builder.as_streaming_dataset(split=split)
-    builder.download_and_prepare(download_mode=download_mode, num_proc=num_proc)
+    folder = Path(builder.cache_dir)
+    checks = None
+    if lost_a_clip(read_quarantine(folder)):
+        # The clip may be there by now, and with it more rows than last time.
+        download_mode, checks = "force_redownload", "no_checks"
+    try:
+        builder.download_and_prepare(download_mode=download_mode, verification_mode=checks, num_proc=num_proc)
+    except datasets.exceptions.DatasetGenerationError as error:
+        if isinstance(error.__cause__, AudioError):
+            raise error.__cause__ from None
+        raise
+    report(folder, read_quarantine(folder))
     return builder.as_dataset(split=split, in_memory=keep_in_memory)

@@ -10,7 +10,7 @@ MAX_DETAIL_LENGTH: Final = 500
 class Reason(StrEnum):
     """Why a file, a line or a clip was not taken. The values are what ``--json`` prints.
 
-    Each member's docstring is its entry in ``docs/reference/reasons.md``.
+    ``docs/reference/reasons.md`` says what each means and what to do.
     """
 
     # one record

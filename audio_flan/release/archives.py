@@ -46,6 +46,9 @@ class ArchiveMap:
         self._members: OrderedDict[str, dict[str, _Member]] = OrderedDict()
         self._lock = Lock()
 
+    def __reduce__(self) -> tuple[type, tuple[Tree]]:
+        return type(self), (self._tree,)
+
     def clip(self, path: str) -> "ClipSource | None":
         """Return the source of the clip that `path` names, or None when no archive beside it has it.
 

@@ -9,8 +9,9 @@ from audio_flan.release.archives import ArchiveMap
 from audio_flan.release.clip_table import open_clip_table
 from audio_flan.release.quarantine import Quarantine
 from audio_flan.release.scp import ScpLine
+from audio_flan.release.sources import PlainOrArchived
 from audio_flan.release.tree import Entity, Tree
-from audio_flan.waveform import AudioError, ClipError, ClipFault
+from audio_flan.waveform import AudioError, ClipError, ClipFault, UrlSource
 
 if TYPE_CHECKING:
     from audio_flan.waveform import ClipSource
@@ -63,7 +64,10 @@ class ClipMap:
         if path is None:
             raise AudioError(audio_id, "", ClipFault.UNKNOWN_AUDIO_ID, "no scp file lists this id")
         try:
-            source = self._tree.clip(path, audio_id) or self._archives.clip(path)
+            source = self._tree.clip(path, audio_id)
+            if isinstance(source, UrlSource):
+                return PlainOrArchived(source, self._archives, path)
+            source = source or self._archives.clip(path)
         except (ClipError, OSError) as error:
             raise AudioError.of(error, audio_id, path) from error
         if source is None:

@@ -35,14 +35,19 @@ def read_instances(
             for line in read_lines(handle, compressed=file.compressed):
                 try:
                     instances, warnings = _parse(line)
-                    for instance in instances:
-                        check(instance)
                 except RecordFault as fault:
                     on_fault(_entry(file, line, fault))
                     continue
+                taken = False
                 for instance in instances:
-                    yield Placed(instance, line.number, line.byte_offset)
-                if on_warning:
+                    try:
+                        check(instance)
+                    except RecordFault as fault:
+                        on_fault(_entry(file, line, fault))
+                    else:
+                        taken = True
+                        yield Placed(instance, line.number, line.byte_offset)
+                if on_warning and taken:
                     for code, detail in warnings:
                         on_warning(
                             Entry(

@@ -11,6 +11,7 @@ from audio_flan.records import SPLITS
 from audio_flan.release.cache import cache_folder
 from audio_flan.release.catalogue import Catalogue, Survey
 from audio_flan.release.clips import ClipMap
+from audio_flan.release.errors import ReleaseError
 from audio_flan.release.layout import SPLITS_OF_PART, Layout, MetadataFile, discover
 from audio_flan.release.reader import read_instances
 from audio_flan.release.tree import Entity, Tree, open_tree
@@ -31,11 +32,17 @@ class Release:
     def __init__(self, tree: Tree, cache_dir: str | os.PathLike[str] | None = None) -> None:
         self.tree = tree
         self.layout: Layout = discover(tree)
+        self.cache_dir = cache_dir
         self._cache = cache_folder(tree.root, cache_dir)
         self.catalogue = Catalogue(self._cache)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"tree": self.tree, "layout": self.layout, "_cache": self._cache}
+        return {
+            "tree": self.tree,
+            "layout": self.layout,
+            "cache_dir": self.cache_dir,
+            "_cache": self._cache,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -73,7 +80,7 @@ class Release:
     def splits_with_rows(self, config: Config) -> list[str]:
         """List the splits in which `config` has rows, in the order train, validation, test.
 
-        Files are read only as far as it takes to see one row of each split.
+        Files are read only as far as it takes to see one row of each split; what is learnt is kept.
         """
         missing, tasks = set(SPLITS), config.task_names
         for file in self.files(config, SPLITS):
@@ -84,6 +91,7 @@ class Release:
                 missing -= {count.split for count in facts.counts if count.task in tasks}
             elif not missing.isdisjoint(SPLITS_OF_PART[file.part]):
                 missing -= self._splits_of(file, tasks, missing & SPLITS_OF_PART[file.part])
+        self.catalogue.save()
         return [split for split in SPLITS if split not in missing]
 
     def _splits_of(self, file: MetadataFile, tasks: Collection[str], wanted: set[str]) -> set[str]:
@@ -113,4 +121,11 @@ def open_release(
     ReleaseError
         When there is no release there.
     """
-    return Release(open_tree(root, token=token, revision=revision), cache_dir)
+    tree = open_tree(root, token=token, revision=revision)
+    try:
+        return Release(tree, cache_dir)
+    except (ReleaseError, OSError) as error:
+        text = os.fspath(root)
+        if tree.root.startswith("hf://") and "://" not in text:
+            raise ReleaseError(f"there is no folder {text!r} here; on the Hub: {error}") from None
+        raise

@@ -1,29 +1,19 @@
 """Clips that are a part of a file: a byte range behind a URL, a member of a zip archive."""
 
-import contextlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from audio_flan.waveform import ClipError, ClipFault
+from audio_flan.waveform.sources import network_errors
 
 if TYPE_CHECKING:
+    from audio_flan.release.archives import ArchiveMap
     from audio_flan.waveform import ClipSource
 
 MAX_MEMBER_BYTES = 512 << 20
 """The largest clip, in bytes, that is unpacked from a zip archive."""
-
-
-@contextlib.contextmanager
-def network_errors(url: str) -> Iterator[None]:
-    """Turn what an fsspec file system raises into `OSError`: each has the errors of its own HTTP library."""
-    try:
-        yield
-    except OSError:
-        raise
-    except Exception as error:
-        raise OSError(f"{url} cannot be read: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +100,38 @@ class ZipMember:
             return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, max(1, limit))
         except zlib.error as error:
             raise ClipError(ClipFault.DAMAGED_AUDIO, f"zip archive: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class PlainOrArchived:
+    """A clip that is taken to be a file of its own, and looked for in archives when it is not.
+
+    To ask a server for each clip whether it is there would cost as much as to fetch it.
+    """
+
+    plain: "ClipSource"
+    archives: "ArchiveMap"
+    path: str
+
+    @property
+    def location(self) -> str:
+        """The URL of the file."""
+        return self.plain.location
+
+    def read(self) -> bytes:
+        """Fetch the clip; `FileNotFoundError` when no archive has it either."""
+        return self.start(0)[0]
+
+    def start(self, nbytes: int) -> tuple[bytes, int]:
+        """Fetch the clip, and tell its size in bytes; errors as in `read`."""
+        try:
+            return self.plain.start(nbytes)
+        except FileNotFoundError:
+            member = self.archives.clip(self.path)
+            if member is None:
+                raise
+            return member.start(nbytes)
+
+    def cell(self) -> tuple[bytes | None, str]:
+        """Give no bytes and the URL: it is a file but for rare cases."""
+        return self.plain.cell()

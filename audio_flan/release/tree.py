@@ -12,8 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote
 
 from audio_flan.release.errors import ReleaseError
-from audio_flan.release.sources import UrlRange, network_errors
+from audio_flan.release.sources import UrlRange
 from audio_flan.waveform import AudioError, ClipFault, FileSource, RangeSource, UrlSource
+from audio_flan.waveform.sources import network_errors
 
 if TYPE_CHECKING:
     import fsspec

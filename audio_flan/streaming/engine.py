@@ -2,8 +2,12 @@
 
 import logging
 import os
+import sys
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from xxhash import xxh3_64_hexdigest
 
 from audio_flan.records import SPLITS, resolve_split
 from audio_flan.release import Entry, MetadataFile, Quarantine, Release, Survey, open_release, read_instances
@@ -15,6 +19,8 @@ logger = logging.getLogger("audio_flan")
 
 QUARANTINE_LIMIT = 10_000
 """Entries that a stream keeps; beyond it they are only counted."""
+STATE_VERSION = 1
+"""Part of every saved state: raise it whenever the order of rows changes."""
 _ON_ERROR = ("raise", "skip", "null")
 
 
@@ -69,13 +75,11 @@ def stream(
     ...     print(row["output"], row["input_audio"][0]["array"].shape)
     """
     chosen, splits, wanted = resolve_config(config), resolve_splits(split), check_columns(columns)
-    if on_error not in _ON_ERROR:
-        raise ValueError(f"on_error must be one of {', '.join(_ON_ERROR)}, got {on_error!r}")
     release = open_release(root, token=token, revision=revision, cache_dir=cache_dir)
     return RowStream(release, chosen, splits, columns=wanted, on_error=on_error)
 
 
-def resolve_splits(split: str) -> tuple[str, ...]:
+def resolve_splits(split: object) -> tuple[str, ...]:
     """Return the splits that `split` names: one, several joined by ``+``, or ``all``.
 
     Raises
@@ -83,6 +87,9 @@ def resolve_splits(split: str) -> tuple[str, ...]:
     UnknownNameError
         For any other word.
     """
+    if not isinstance(split, str):
+        message = f"split must be a name such as 'train', 'train+test' or 'all', got {split!r}"
+        raise TypeError(message)
     if split == "all":
         return SPLITS
     found = []
@@ -94,10 +101,19 @@ def resolve_splits(split: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+@dataclass(slots=True)
+class _Position:
+    """A metadata file, and the row of the stream in it that comes next."""
+
+    file: int = 0
+    row: int = 0
+
+
 class RowStream:
     """Rows of a config and its splits, in the order of the metadata files and of the lines in them.
 
-    Iterating starts at the beginning, or once where `load_state_dict` points to.
+    Iterating starts at the beginning, or once where `load_state_dict` points to. One iteration at a time:
+    position and quarantine are those of the one that moved last; `over` makes a stream of its own.
 
     Attributes
     ----------
@@ -117,12 +133,14 @@ class RowStream:
         on_error: OnError = "raise",
         files: list[MetadataFile] | None = None,
     ) -> None:
+        if on_error not in _ON_ERROR:
+            raise ValueError(f"on_error must be one of {', '.join(_ON_ERROR)}, got {on_error!r}")
         self.release, self.config, self.splits = release, config, tuple(splits)
         self.columns, self.on_error = columns, on_error
         self.files = release.files(config, splits) if files is None else files
         self.quarantine = Quarantine(QUARANTINE_LIMIT)
-        self._position = {"file": 0, "row": 0}
-        self._resume: dict[str, int] | None = None
+        self._position = _Position()
+        self._resume: _Position | None = None
 
     def over(self, files: Sequence[MetadataFile]) -> "RowStream":
         """Return a stream of the same rows of other files, with a position and a quarantine of its own."""
@@ -136,20 +154,28 @@ class RowStream:
         )
 
     def __iter__(self) -> Iterator[Row]:
-        start, self._resume = self._resume or {"file": 0, "row": 0}, None
-        self._position = dict(start)
+        start, self._resume = self._resume or _Position(), None
+        position = self._position = _Position(start.file, start.row)
         self.quarantine = Quarantine(QUARANTINE_LIMIT)
+        return self._rows(start, position)
+
+    def _rows(self, start: _Position, position: _Position) -> Iterator[Row]:
+        given = False
         try:
-            for index in range(start["file"], len(self.files)):
-                skip = start["row"] if index == start["file"] else 0
-                self._position = {"file": index, "row": skip}
+            for index in range(start.file, len(self.files)):
+                skip = start.row if index == start.file else 0
+                position.file, position.row = index, skip
                 for row in self.rows_of(self.files[index], skip):
-                    self._position["row"] += 1
+                    position.row += 1
                     if row is not None:
+                        given = True
                         yield row
-            self._position = {"file": len(self.files), "row": 0}
+            position.file, position.row = len(self.files), 0
         finally:
-            self.release.catalogue.save()  # what was learnt of the files
+            if not sys.is_finalizing():  # an iterator that is left behind ends with the interpreter
+                self.release.catalogue.save()
+        if not given and start == _Position():
+            logger.warning("%s has no rows of %s", self.release.root, self._name)
         if self.quarantine:
             logger.warning(
                 "%s of %s: %s; `audio-flan validate` lists them",
@@ -189,9 +215,40 @@ class RowStream:
         return sum(each.rows(self.config.task_names, self.splits) for each in facts)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the position after the last row given out: a file and a row in it."""
-        return dict(self._resume or self._position)
+        """Return the position after the last row given out, and of what it is a position."""
+        position = self._resume or self._position
+        return {"stream": self._identity, "file": position.file, "row": position.row}
+
+    @property
+    def _identity(self) -> str:
+        """What a position in this stream must not be taken for: another config, splits or data."""
+        files = [(file.path, file.size) for file in self.files]
+        key = repr((STATE_VERSION, self.config.name, self.splits, self.on_error, files))
+        return f"{self._name} {xxh3_64_hexdigest(key.encode())}"
+
+    @property
+    def _name(self) -> str:
+        return f"{self.config.name}, {'+'.join(self.splits)}"
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Let the next iteration go on at `state`; no clip before it is touched."""
-        self._resume = {"file": int(state["file"]), "row": int(state["row"])}
+        """Let the next iteration go on at `state`; no clip before it is touched.
+
+        Raises
+        ------
+        ValueError
+            When it is the state of another stream: of another config, split or ``on_error``, or of data that
+            has changed since.
+        """
+        if state.get("stream") != self._identity:
+            message = f"this is the state of {state.get('stream')!r}, and the stream is {self._identity!r}"
+            raise ValueError(message)
+        self.go_to(state["file"], state["row"])
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Number of the file, and of the row in it, that comes next."""
+        return self._position.file, self._position.row
+
+    def go_to(self, file: int, row: int) -> None:
+        """Let the next iteration begin at a `position`."""
+        self._resume = _Position(file, row)

@@ -29,6 +29,8 @@ def check_columns(columns: Collection[str] | None) -> tuple[str, ...] | None:
     """
     if columns is None:
         return None
+    if isinstance(columns, str):
+        raise TypeError(f"columns must be a sequence of names, got the string {columns!r}")
     for column in columns:
         if column not in COLUMNS:
             raise UnknownNameError("column", column, nearest_names(column, COLUMNS))

@@ -35,6 +35,8 @@ def resolve_config(name: str) -> Config:
         When there is none; it carries the three nearest names, or for ``speech_understanding`` and its
         siblings the name that is meant.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"a config is a name such as 'speech_asr', got {name!r}")
     table = taxonomy()
     wanted = name.strip().casefold().replace("-", "_")
     found = table.configs.get(table.config_aliases.get(wanted, wanted))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import datasets
 import pyarrow as pa
 
-from audio_flan.waveform.lazy import LazyAudio
+from audio_flan.waveform.lazy import LazyAudio, clip_of_cell
 from audio_flan.waveform.sources import UrlSource
 
 
@@ -47,7 +47,7 @@ class Waveform(datasets.Audio):  # type: ignore[misc]
         if isinstance(value, Mapping) and "array" in value:
             return {"bytes": _as_wav(value["array"], value["sampling_rate"]), "path": value.get("path")}
         if isinstance(value, Mapping) and (value.get("bytes") is not None or value.get("path") is not None):
-            return {"bytes": value.get("bytes"), "path": value.get("path")}
+            return {"bytes": value.get("bytes"), "path": value.get("path"), "id": value.get("id")}
         return super().encode_example(value)
 
     def decode_example(self, value: Any, token_per_repo_id: dict[str, Any] | None = None) -> LazyAudio:  # noqa: ANN401
@@ -66,6 +66,8 @@ class Waveform(datasets.Audio):  # type: ignore[misc]
                 return value
             return value.with_options(sampling_rate=rate, channels=channels)
         audio = LazyAudio(value, sampling_rate=rate, channels=channels)
+        if clip_of_cell(value) is not None:
+            return audio
         options = _storage_options(audio.location, token_per_repo_id or {})
         if options:
             source = UrlSource(audio.location, options)

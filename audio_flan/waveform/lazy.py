@@ -13,7 +13,7 @@ from audio_flan.waveform.errors import AudioError, ClipError, ClipFault
 from audio_flan.waveform.header import AudioHeader, NeedsWholeClip, read_header
 from audio_flan.waveform.resample import resample, resampled_frames
 from audio_flan.waveform.samples import AudioSamples, AudioStreamMetadata
-from audio_flan.waveform.sources import ClipSource, source_of_cell, stem
+from audio_flan.waveform.sources import ClipSource, likely_id, source_of_cell
 
 _MAX_SAMPLES_PER_BYTE = 2**16
 """More is a lie about the length: the densest there is are FLAC blocks of silence in eight channels."""
@@ -35,7 +35,9 @@ class LazyAudio(Mapping[str, Any], str):
       therefore False: it is computed, not stored.
 
     It is a `str`, the clip's id, since what handles rows hands strings on untouched: the torch and numpy
-    formats of `datasets`, torch's collate functions and `pin_memory`.
+    formats of `datasets`, torch's collate functions and `pin_memory`. Where a mapping is copied instead, its
+    ``path`` remembers the clip it belongs to, so that `LazyAudio` of such a copy is the same clip again, with
+    the same id, rate and channels.
 
     Two objects are equal only if they are the same one. Pickling keeps where the clip is, not its bytes.
 
@@ -44,7 +46,7 @@ class LazyAudio(Mapping[str, Any], str):
     source
         Where the encoded clip is; or a cell, a mapping with ``bytes`` and ``path``.
     audio_id
-        The clip's id; by default the name of its file, without the extension.
+        The clip's id; by default what `likely_id` makes of its location.
     data
         The encoded clip, if it has been read already.
     header
@@ -62,7 +64,11 @@ class LazyAudio(Mapping[str, Any], str):
     ) -> Self:
         """Make the string: the clip's id."""
         if audio_id is None:
-            audio_id = source_of_cell(source)[1] if isinstance(source, Mapping) else stem(source.location)
+            if isinstance(source, Mapping):
+                known = clip_of_cell(source)
+                audio_id = known.id if known is not None else source_of_cell(source)[1]
+            else:
+                audio_id = likely_id(source.location)
         return str.__new__(cls, audio_id)
 
     def __init__(
@@ -76,11 +82,19 @@ class LazyAudio(Mapping[str, Any], str):
         channels: int | None = None,
     ) -> None:
         self.id: str = str.__str__(self)
-        self._source: ClipSource = source_of_cell(source)[0] if isinstance(source, Mapping) else source
-        self._data = data
-        self._header = header
-        self._sampling_rate = sampling_rate
-        self._channels = channels
+        if isinstance(source, Mapping):
+            known = clip_of_cell(source)
+            if known is None:
+                source = source_of_cell(source)[0]
+            else:
+                source, data, header, own_rate, own_channels = known.state
+                sampling_rate = own_rate if sampling_rate is None else sampling_rate
+                channels = own_channels if channels is None else channels
+        self._source: ClipSource = source
+        self._data: bytes | None = data
+        self._header: AudioHeader | None = header
+        self._sampling_rate: int | None = sampling_rate
+        self._channels: int | None = channels
         self._samples: NDArray[np.float32] | None = None
 
     # Facts
@@ -180,11 +194,15 @@ class LazyAudio(Mapping[str, Any], str):
         if samples is None or start_s != 0 or end_s is not None:
             samples = self._decode(start_s, end_s)
         header = self.header
-        channels = channels or self._channels
+        channels = self._channels if channels is None else channels
         if channels is not None and channels != header.channels:
             samples = self._mix(samples, channels)
-        rate = sampling_rate or self._sampling_rate
+        rate = self._sampling_rate if sampling_rate is None else sampling_rate
         if rate is not None and rate != header.sampling_rate:
+            if type(rate) is not int or rate <= 0:
+                raise ValueError(
+                    f"audio {self.id!r}: sampling_rate must be a positive number of Hz, got {rate!r}"
+                )
             samples = resample(samples, header.sampling_rate, rate)
         return samples
 
@@ -260,17 +278,26 @@ class LazyAudio(Mapping[str, Any], str):
         Parameters
         ----------
         sampling_rate
-            Rate in Hz to resample to; None keeps the clip's own.
+            Rate in Hz to resample to; None leaves it as it is here.
         channels
-            Channels to return, as in `decode`; None keeps the clip's own.
+            Channels to return, as in `decode`; None leaves them as they are here.
         """
         return LazyAudio(
             self._source,
             self.id,
             data=self._data,
             header=self._header,
-            sampling_rate=sampling_rate,
-            channels=channels,
+            sampling_rate=self._sampling_rate if sampling_rate is None else sampling_rate,
+            channels=self._channels if channels is None else channels,
+        )
+
+    def named(self, audio_id: str) -> LazyAudio:
+        """Make the same clip with another id."""
+        if audio_id == self.id:
+            return self
+        source, data, header, sampling_rate, channels = self.state
+        return LazyAudio(
+            source, audio_id, data=data, header=header, sampling_rate=sampling_rate, channels=channels
         )
 
     # The stored cell, as a mapping
@@ -319,13 +346,20 @@ class LazyAudio(Mapping[str, Any], str):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The bytes can be had again from the source; workers should not be sent megabytes.
-        return _rebuild, (self._source, self.id, self._header, self._sampling_rate, self._channels)
+        source, _, header, sampling_rate, channels = self.state
+        return _rebuild, (source, self.id, header, sampling_rate, channels)
+
+    @property
+    def state(self) -> tuple[ClipSource, bytes | None, AudioHeader | None, int | None, int | None]:
+        """All that the clip is made of but its id: source, bytes, header, wished rate and channels."""
+        return self._source, self._data, self._header, self._sampling_rate, self._channels
 
     # Inside
 
     def _cell(self) -> dict[str, Any]:
         try:
-            return dict(zip(_CELL_KEYS, (*self._source.cell(), self.id), strict=True))
+            data, path = self._source.cell()
+            return {"bytes": data, "path": _CellPath(path, self), "id": self.id}
         except (ClipError, OSError) as error:
             self._fail(error)
 
@@ -408,6 +442,27 @@ def _check_length(header: AudioHeader, nbytes: int) -> None:
     """Refuse a length that no encoder reaches before memory is asked for it."""
     if header.frames * header.channels > nbytes * _MAX_SAMPLES_PER_BYTE:
         raise ClipError(ClipFault.DAMAGED_AUDIO, f"{header.frames} frames in {nbytes} bytes")
+
+
+class _CellPath(str):
+    """The path in a cell, which knows the clip that the cell was made of."""
+
+    __slots__ = ("clip",)
+
+    def __new__(cls, path: str, clip: LazyAudio) -> Self:
+        made = str.__new__(cls, path)
+        made.clip = clip
+        return made
+
+    clip: LazyAudio
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _CellPath, (str(self), self.clip)
+
+
+def clip_of_cell(cell: Mapping[str, Any]) -> LazyAudio | None:
+    """Return the clip that a cell was made of in this process; None for a cell that was stored in between."""
+    return getattr(cell.get("path"), "clip", None)
 
 
 def _rebuild(

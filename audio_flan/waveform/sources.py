@@ -164,7 +164,7 @@ class UrlSource:
         """Fetch the whole clip; `OSError` when that fails."""
         import fsspec
 
-        with _as_os_error():
+        with network_errors(self.url):
             file_system, path = fsspec.core.url_to_fs(self.url, **self.storage_options)
             return bytes(file_system.cat_file(path))
 
@@ -220,18 +220,14 @@ def _read_on(descriptor: int, data: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def _as_os_error() -> Iterator[None]:
-    """Turn what an fsspec file system raises into `OSError`.
-
-    Every one of them raises the errors of its own HTTP library; nobody who reads a clip knows them all.
-    """
+def network_errors(url: str) -> Iterator[None]:
+    """Turn what an fsspec file system raises into `OSError`: each has the errors of its own HTTP library."""
     try:
         yield
     except OSError:
         raise
     except Exception as error:
-        message = f"{type(error).__name__}: {error}"
-        raise OSError(message) from error
+        raise OSError(f"{url} cannot be read: {type(error).__name__}: {error}") from error
 
 
 def source_of_cell(cell: Mapping[str, Any], audio_id: str | None = None) -> tuple[ClipSource, str]:
@@ -257,10 +253,16 @@ def source_of_cell(cell: Mapping[str, Any], audio_id: str | None = None) -> tupl
         raise ValueError("an audio cell needs bytes or a path, and this one has neither")
     else:
         source = UrlSource(path) if "://" in path else FileSource(path)
-    return source, audio_id or cell.get("id") or stem(source.location)
+    return source, audio_id or cell.get("id") or likely_id(source.location)
 
 
-def stem(location: str) -> str:
-    """Return the name of a file without folders and extension, of a path, a URL or a chain of URLs."""
-    name = location.partition("::")[0].replace("\\", "/").rpartition("/")[2]
-    return name.rpartition(".")[0] or name
+def likely_id(location: str) -> str:
+    """Return the id that a clip most likely has, by where it lies.
+
+    In a release that is ``<corpus>_<name>`` for ``audio_files/<domain>/<corpus>/<name>.flac``; elsewhere
+    the name of the file. The scp files may know better, and whoever has them gives the id.
+    """
+    *folders, name = location.partition("::")[0].replace("\\", "/").split("/")
+    name = name.rpartition(".")[0] or name
+    in_release = len(folders) >= 3 and folders[-3] == "audio_files" and not name.startswith(folders[-1])
+    return f"{folders[-1]}_{name}" if in_release else name

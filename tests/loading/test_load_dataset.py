@@ -1,8 +1,10 @@
 """`load_dataset`: the same rows whichever way, and everything that users of ``datasets`` do with them."""
 
 import pickle
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -47,6 +49,7 @@ def assert_same_rows(left, right):
         }
         for column in AUDIO:
             for x, y in zip(a[column], b[column], strict=True):
+                assert x.id == y.id
                 assert x.encoded() == y.encoded()
                 np.testing.assert_array_equal(x.decode(), y.decode())
 
@@ -93,8 +96,10 @@ def test_splits_slices_and_sums(demo_root):
     both = audio_flan.load_dataset(demo_root, "speech_tts", "train+test", streaming=True)
     test = audio_flan.load_dataset(demo_root, "speech_tts", "test", streaming=True)
     assert uuids(both) == uuids(whole) + uuids(test)
-    with pytest.raises(ValueError, match="dev"):
-        audio_flan.load_dataset(demo_root, "speech_tts", "dev", streaming=True)
+    dev = audio_flan.load_dataset(demo_root, "speech_tts", "dev", streaming=True)
+    assert uuids(dev) == uuids(audio_flan.load_dataset(demo_root, "speech_tts", "validation"))
+    with pytest.raises(ValueError, match="Bad split: vaildation"):
+        audio_flan.load_dataset(demo_root, "speech_tts", "vaildation", streaming=True)
 
 
 def test_the_default_config_is_all(demo_root):
@@ -150,6 +155,10 @@ def test_audio_stays_lazy_and_whole_through_datasets_methods(stream, table, chan
     assert rows
     for row in rows:
         assert all(isinstance(audio, LazyAudio) for audio in row["input_audio"])
+        if "input_audio_ids" in row:
+            assert [audio.id for audio in row["input_audio"]] == row["input_audio_ids"][
+                : len(row["input_audio"])
+            ]
         assert [audio.encoded() for audio in row["input_audio"]] == originals[row["uuid"]]
 
 
@@ -171,10 +180,83 @@ def test_tensor_formats_leave_audio_to_be_decoded(stream, table, streaming, kind
     assert isinstance(row["instruction"], str)
 
 
-@pytest.mark.parametrize("kind", ["arrow", "pandas"])
-def test_table_formats_give_the_stored_cells(stream, table, kind):
-    for dataset in (stream, table):
-        assert next(iter(dataset.with_format(kind))) is not None
+@pytest.mark.parametrize("kind", ["arrow", "pandas", "polars"])
+def test_table_formats_of_a_stream_give_the_stored_cells(stream, kind):
+    path = next(iter(stream))["input_audio"][0].location
+    found = next(iter(stream.with_format(kind)))["input_audio"]
+    ((cell,),) = found.to_pylist() if kind == "arrow" else found.to_list()
+    assert cell == {"bytes": None, "path": path}
+
+
+def test_a_clip_under_a_new_name_is_its_cell_and_can_be_cast_to_audio(table):
+    clip = table[0]["input_audio"][0]
+    renamed = table.map(lambda row: {"audio": row["input_audio"][0], "text": row["output"]})
+    assert renamed[0]["audio"] == {"bytes": None, "path": clip.location, "id": clip.id}
+    audio = renamed.cast_column("audio", audio_flan.Waveform())[0]["audio"]
+    assert isinstance(audio, LazyAudio)
+    assert audio.encoded() == clip.encoded()
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_wished_rate_survives_torchs_own_conversion(stream, workers):
+    torch_data = pytest.importorskip("torch.utils.data")
+    cast = stream.cast_column("input_audio", datasets.List(audio_flan.Waveform(sampling_rate=4000)))
+    loader = torch_data.DataLoader(
+        cast, batch_size=None, num_workers=workers, multiprocessing_context="spawn" if workers else None
+    )
+    row = next(iter(loader))
+    assert [audio.sampling_rate for audio in row["input_audio"]] == [4000]
+    assert [audio.id for audio in row["input_audio"]] == row["input_audio_ids"]
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_the_features_that_are_asked_for_are_those_of_the_rows(demo_root, table, streaming):
+    features = table.features.copy()
+    features["input_audio"] = datasets.List(audio_flan.Waveform(sampling_rate=4000))
+    rows = audio_flan.load_dataset(demo_root, "speech_asr", "train", streaming=streaming, features=features)
+    assert next(iter(rows))["input_audio"][0].sampling_rate == 4000
+
+
+def break_a_clip(root):
+    path = next(iter(audio_flan.stream(root, "music_tagging")))["input_audio"][0].location
+    hidden = f"{path}.hidden"
+    Path(path).rename(hidden)
+    return lambda: Path(hidden).rename(path)
+
+
+def test_a_table_that_missed_a_clip_is_built_anew(demo_copy, caplog):
+    mend = break_a_clip(demo_copy)
+    some = audio_flan.load_dataset(demo_copy, "music_tagging", "train", on_error="skip")
+    caplog.clear()
+    again = audio_flan.load_dataset(demo_copy, "music_tagging", "train", on_error="skip")
+    assert len(again) == len(some)
+    assert "missing_audio" in caplog.text
+    assert "quarantine-*.jsonl" in caplog.text
+    mend()
+    assert len(audio_flan.load_dataset(demo_copy, "music_tagging", "train", on_error="skip")) > len(some)
+
+
+def test_a_clip_that_is_missing_is_named_both_ways(demo_copy):
+    break_a_clip(demo_copy)
+    for streaming in (True, False):
+        with pytest.raises(audio_flan.AudioError, match="missing"):
+            list(audio_flan.load_dataset(demo_copy, "music_tagging", "train", streaming=streaming))
+    stream = audio_flan.load_dataset(demo_copy, "music_tagging", "train", streaming=True, on_error="skip")
+    assert len(list(stream)) > 0
+    assert stream.quarantine.by_reason.keys() == {"missing_audio"}
+    with pytest.raises(ValueError, match="on_error"):
+        list(audio_flan.load_dataset(demo_copy, "music_tagging", "train", streaming=True, on_error="Skip"))
+
+
+def test_trees_of_one_name_do_not_share_a_table(demo_root, tmp_path, monkeypatch):
+    locations = set()
+    for name in ("one", "two"):
+        shutil.copytree(demo_root, tmp_path / name / "demo", copy_function=shutil.copy2)
+        monkeypatch.chdir(tmp_path / name)
+        rows = audio_flan.load_dataset("demo", "music_tagging", "train")
+        locations.add(rows[0]["input_audio"][0].location)
+    assert len(locations) == 2
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -188,7 +270,8 @@ def test_cast_column_to_another_rate(stream, table, streaming):
     assert after.sampling_rate == after["sampling_rate"] == 8000
     np.testing.assert_array_equal(after["array"], before.decode(sampling_rate=8000, channels=1)[0])
     cells = dataset.cast_column("input_audio", datasets.List(audio_flan.Waveform(decode=False)))
-    assert next(iter(cells))["input_audio"] == [{"bytes": None, "path": before.location}]
+    (cell,) = next(iter(cells))["input_audio"]
+    assert (cell["bytes"], cell["path"]) == (None, before.location)
 
 
 @pytest.mark.torch
@@ -277,16 +360,18 @@ def test_what_is_written_for_others_is_plain_audio(stream, table, streaming, tmp
     schema = pq.read_schema(path)
     assert b"Waveform" not in schema.metadata[b"huggingface"]
     assert b'"_type": "Audio"' in schema.metadata[b"huggingface"]
-    cell = schema.field("input_audio").type.value_type
-    assert [field.name for field in cell] == ["bytes", "path"]
     code = (
         "import datasets, sys\n"
         f"ds = datasets.load_dataset('parquet', data_files={str(path)!r}, split='train')\n"
         "assert 'audio_flan' not in sys.modules\n"
         "print(ds.features['input_audio'])\n"
+        "ds = ds.cast_column('input_audio', datasets.List(datasets.Audio(decode=False)))\n"
+        "print(sorted(ds[0]['input_audio'][0]), ds[0]['input_audio'][0]['path'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "List(Audio(" in done.stdout
+    features, cell = done.stdout.splitlines()
+    assert features.startswith("List(Audio(")
+    assert cell == f"['bytes', 'path'] {next(iter(table))['input_audio'][0].location}"
 
 
 def test_num_proc_builds_the_same_table(demo_root):
