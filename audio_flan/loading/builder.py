@@ -13,7 +13,7 @@ from datasets.builder import BuilderConfig
 from audio_flan.loading.built import keep_quarantine
 from audio_flan.loading.dataset import AudioFlanStream
 from audio_flan.loading.examples import RowExamples
-from audio_flan.loading.features import row_features
+from audio_flan.loading.features import list_kind, row_features
 from audio_flan.loading.info import LazyAudioInfo
 from audio_flan.loading.localise import localise
 from audio_flan.loading.tables import as_table
@@ -42,7 +42,8 @@ class AudioFlanConfig(BuilderConfig):  # type: ignore[misc]
     facts_dir : str, optional
         Where facts about the tree are kept; below ``HF_HOME`` by default.
     fingerprint : str
-        Changes with the files of the tree, and so with it the cache folder.
+        Changes with the files of the tree, and the cache folder with it; and with what `datasets`
+        calls its lists, as versions below 4 cannot read the tables of newer ones.
     """
 
     root: str = ""
@@ -85,7 +86,7 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
                 cache_dir=kwargs.get("facts_dir"),
             )
             kwargs["root"] = self._release.root  # absolute: it is part of the cache key
-            kwargs["fingerprint"] = self._release.fingerprint
+            kwargs["fingerprint"] = f"{self._release.fingerprint}-{list_kind()}"
         super().__init__(cache_dir, dataset_name or "audio_flan", config_name, **kwargs)
         self._features = kwargs.get("features") or row_features()
         self.info.features = self._features

@@ -69,6 +69,10 @@ def undecoded(feature: object) -> object:
     return _list_of(Waveform(decode=False)) if isinstance(inner, Waveform) else feature
 
 
+def list_kind() -> str:
+    """Return the name of the list feature, which ``datasets`` 4 renamed."""
+    return "List" if hasattr(datasets, "List") else "Sequence"
+
+
 def _list_of(feature: object) -> object:
-    """``datasets`` 4 renamed its list feature."""
-    return datasets.List(feature) if hasattr(datasets, "List") else datasets.Sequence(feature)
+    return getattr(datasets, list_kind())(feature)
