@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from audio_flan._version import __version__
 
 if TYPE_CHECKING:
+    from audio_flan.building import build
     from audio_flan.loading import AudioFlan, load_dataset
     from audio_flan.streaming import stream
     from audio_flan.taxonomy import list_configs, tasks
@@ -21,6 +22,7 @@ __all__ = [
     "LazyAudio",
     "Waveform",
     "__version__",
+    "build",
     "list_configs",
     "load_dataset",
     "stream",
@@ -32,6 +34,7 @@ _HOME = {
     "AudioFlan": "audio_flan.loading",
     "LazyAudio": "audio_flan.waveform",
     "Waveform": "audio_flan.waveform.feature",
+    "build": "audio_flan.building",
     "list_configs": "audio_flan.taxonomy",
     "load_dataset": "audio_flan.loading",
     "stream": "audio_flan.streaming",

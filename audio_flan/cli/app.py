@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audio_flan._version import __version__
-from audio_flan.cli import demo, info, peek, tasks, validate
+from audio_flan.cli import build, demo, info, peek, tasks, validate
 
 EXIT_PROBLEMS = 1
 """Problems were found, or nothing matched."""
@@ -29,6 +29,7 @@ app.command("tasks")(tasks.tasks)
 app.command("info")(info.info)
 app.command("peek")(peek.peek)
 app.command("validate")(validate.validate)
+app.command("build")(build.build)
 
 
 def _version(wanted: bool) -> None:

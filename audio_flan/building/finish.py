@@ -1,0 +1,143 @@
+"""The end of a build: what was not taken, by corpus; the manifest; and the workspace is removed."""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from audio_flan.building.arrange_rows import ArrangeRows, arranged_parts, part_name
+from audio_flan.building.index_clips import StoredCorpus, stored_corpora
+from audio_flan.building.measure_clips import MeasureClips
+from audio_flan.building.read_rows import ReadRows, read_units
+from audio_flan.building.step import Build
+from audio_flan.building.store_clips import StoreClips
+from audio_flan.building.workspace import Workspace, without_root
+from audio_flan.building.write_rows import WriteRows
+from audio_flan.records import Reason
+from audio_flan.release import Entry
+from audio_flan.shards import (
+    LAYOUT_VERSION,
+    CorpusFacts,
+    FileFacts,
+    Manifest,
+    RowCount,
+    folder_name,
+    quarantine_file,
+    write_manifest,
+)
+from audio_flan.shards.atomic import TEMPORARY_PREFIX, atomic_path, sync_folders
+from audio_flan.shards.hashing import hash_file
+from audio_flan.shards.layout import TREE_CORPUS
+from audio_flan.shards.manifest import taxonomy_hash
+
+_ENTRIES_AT_ONCE = 1 << 14
+_MISPLACED = "not where such a file of a release stands, or not named in UTF-8: no reader would find it"
+
+
+def finish(build: Build) -> Manifest:
+    """Write the quarantine files and, last, the manifest."""
+    work = build.work
+    entries, quarantined_files = _write_quarantine(build)
+    row_counts = [
+        RowCount(*part_name(number), corpus, rows)
+        for number, (_, part) in arranged_parts(work).items()
+        for corpus, rows in sorted(part.rows.items())
+    ]
+    stored = stored_corpora(work)
+    files = [*_files(work, stored), *quarantined_files]
+    manifest = Manifest(
+        layout=LAYOUT_VERSION,
+        taxonomy=taxonomy_hash(),
+        recipe=build.recipe,
+        counts=tuple(sorted(row_counts, key=lambda count: (count.task, count.split, count.corpus))),
+        corpora=tuple(_corpora(work, row_counts, stored, entries)),
+        files=tuple(sorted(files, key=lambda file: file.path)),
+    )
+    sync_folders({(build.out / file.path).parent for file in files} | {build.out})
+    write_manifest(build.out, manifest)
+    sync_folders({build.out})
+    return manifest
+
+
+def remove_workspace(work: Workspace) -> None:
+    """Remove what an unfinished build needs, once it is finished."""
+    shutil.rmtree(work.root, ignore_errors=True)
+
+
+def _units(work: Workspace, step: str) -> list[str]:
+    folder = work.root / step
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def _files(work: Workspace, stored: list[StoredCorpus]) -> Iterator[FileFacts]:
+    for unit in _units(work, StoreClips.name):
+        facts = work.facts(StoreClips.name, unit)
+        if "path" in facts:
+            yield FileFacts(facts["path"], facts["nbytes"], facts["xxh3"], clips=facts["clips"])
+    yield from (corpus.index for corpus in stored if corpus.index)
+    for unit in _units(work, WriteRows.name):
+        yield from msgspec.convert(work.facts(WriteRows.name, unit), list[FileFacts])
+
+
+def _corpora(
+    work: Workspace, row_counts: list[RowCount], stored: list[StoredCorpus], entries: dict[str, Counter[str]]
+) -> Iterator[CorpusFacts]:
+    rows_in, rows, quarantined = Counter[str](), Counter[str](), Counter[str]()
+    for unit in read_units(work):
+        facts = work.facts(ReadRows.name, unit)
+        rows_in.update(facts["rows_in"])
+        quarantined.update(facts["quarantined"])
+    for _, part in arranged_parts(work).values():
+        quarantined.update(part.quarantined)
+    for count in row_counts:
+        rows[count.corpus] += count.rows
+    clips = {corpus.corpus: corpus for corpus in stored}
+    for name in sorted({*rows_in, *clips, *entries}):
+        found = clips.get(name)
+        yield CorpusFacts(
+            corpus=name,
+            rows_in=rows_in[name],
+            rows=rows[name],
+            rows_quarantined=quarantined[name],
+            clips=found.clips if found else 0,
+            clip_bytes=found.nbytes if found else 0,
+            clip_seconds=round(found.seconds, 6) if found else 0.0,
+            quarantined=dict(sorted(entries.get(name, Counter()).items())),
+        )
+
+
+def _write_quarantine(build: Build) -> tuple[dict[str, Counter[str]], list[FileFacts]]:
+    """Write a file for each corpus that has entries; return their counts by reason, and the files."""
+    counts: dict[str, Counter[str]] = {}
+    with tempfile.TemporaryDirectory(dir=build.work.root, prefix=TEMPORARY_PREFIX) as name:
+        lists = Path(name)
+        entries = _entries(build)
+        while batch := list(islice(entries, _ENTRIES_AT_ONCE)):
+            for corpus in dict.fromkeys(corpus for corpus, _ in batch):
+                own = [entry for other, entry in batch if other == corpus]
+                counts.setdefault(corpus, Counter()).update(str(entry.reason) for entry in own)
+                with (lists / folder_name(corpus)).open("ab") as lines:
+                    lines.writelines(msgspec.json.encode(entry.as_json()) + b"\n" for entry in own)
+        return counts, [_keep(build, lists, corpus) for corpus in sorted(counts)]
+
+
+def _keep(build: Build, lists: Path, corpus: str) -> FileFacts:
+    path = quarantine_file(corpus)
+    with atomic_path(build.out / path) as temporary:
+        shutil.copyfile(lists / folder_name(corpus), temporary)
+        return FileFacts(path, temporary.stat().st_size, hash_file(temporary))
+
+
+def _entries(build: Build) -> Iterator[tuple[str, Entry]]:
+    """Yield everything that was not taken: files, scp lines, records, clips, rows; in an order of its own."""
+    for entity in build.release.layout.misplaced:
+        yield TREE_CORPUS, Entry(entity.path, None, None, Reason.MISPLACED_FILE, _MISPLACED)
+    for entry in build.paths.faults:
+        yield Path(entry.file).stem, without_root(entry, build.release.root)
+    for step in (ReadRows.name, MeasureClips.name, StoreClips.name, ArrangeRows.name):
+        for unit in _units(build.work, step):
+            yield from build.work.faults(step, unit)

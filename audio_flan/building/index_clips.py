@@ -1,0 +1,101 @@
+"""Fifth step: the clips of all shards of a corpus in one index sorted by id, and a table for looking up."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from audio_flan.building.lookup import ClipLookup, LookupWriter
+from audio_flan.building.measure_clips import planned_corpora
+from audio_flan.building.step import Step, Unit
+from audio_flan.building.store_clips import FACTS, StoreClips
+from audio_flan.building.workspace import Workspace, write_facts
+from audio_flan.shards import FileFacts
+from audio_flan.shards.atomic import atomic_path
+from audio_flan.shards.hashing import hash_file
+from audio_flan.shards.index import IndexedClip, read_index, write_index
+from audio_flan.shards.layout import index_file
+
+
+class StoredCorpus(msgspec.Struct, frozen=True):
+    """The good clips of a corpus, and their index where there is one."""
+
+    corpus: str
+    clips: int
+    nbytes: int
+    seconds: float
+    names: list[str]
+    index: FileFacts | None
+
+
+class IndexClips(Step):
+    """Its units are corpora."""
+
+    name = "index"
+    title = "indexing clips"
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        """One for each corpus; the weight is clips."""
+        corpora = planned_corpora(self.build.work)
+        return [Unit(f"{number:05d}", corpus.clips) for number, corpus in enumerate(corpora)]
+
+    def do(self, unit: str) -> None:
+        """Merge the facts of the shards, each of which has them sorted."""
+        work = self.build.work
+        corpus = planned_corpora(work)[int(unit)]
+        folders = [work.unit(StoreClips.name, f"{unit}-{i:05d}") for i in range(len(corpus.shards))]
+        merged = heapq.merge(*(read_index(folder / FACTS) for folder in folders))
+        with work.make(self.name, unit) as folder:
+            tally = _Tally(LookupWriter(folder))
+            clips = tally.over(merged)
+            index = None
+            if self.build.recipe.form == "indexed":
+                index = self._write(corpus.corpus, clips)
+            else:
+                for _ in clips:
+                    pass
+            names = tally.lookup.finish()
+            facts = StoredCorpus(corpus.corpus, tally.clips, tally.nbytes, tally.seconds, names, index)
+            write_facts(folder, facts)
+
+    def _write(self, corpus: str, clips: Iterable[IndexedClip]) -> FileFacts:
+        path = index_file(corpus)
+        full = self.build.out / path
+        with atomic_path(full) as temporary:
+            count = write_index(temporary, clips)
+            return FileFacts(path, temporary.stat().st_size, hash_file(temporary), clips=count)
+
+
+class _Tally:
+    """Adds up clips on their way, and puts them into the table."""
+
+    def __init__(self, lookup: LookupWriter) -> None:
+        self.lookup = lookup
+        self.clips = self.nbytes = 0
+        self.seconds = 0.0
+
+    def over(self, clips: Iterable[IndexedClip]) -> Iterator[IndexedClip]:
+        for clip in clips:
+            self.lookup.add(clip)
+            self.clips += 1
+            self.nbytes += clip.nbytes
+            self.seconds += clip.frames / clip.sampling_rate
+            yield clip
+
+
+def stored_corpora(work: Workspace) -> list[StoredCorpus]:
+    """List the corpora, by number."""
+    count = len(planned_corpora(work))
+    facts: Iterator[Any] = (work.facts(IndexClips.name, f"{number:05d}") for number in range(count))
+    return [msgspec.convert(each, StoredCorpus) for each in facts]
+
+
+def open_lookups(work: Workspace) -> dict[str, ClipLookup]:
+    """Open the table of each corpus."""
+    return {
+        stored.corpus: ClipLookup(work.unit(IndexClips.name, f"{number:05d}"), stored.names)
+        for number, stored in enumerate(stored_corpora(work))
+    }

@@ -1,0 +1,113 @@
+"""What a build is made of: steps of units, run by rank, that know nothing of who runs them."""
+
+import shutil
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from audio_flan.building.errors import BuildError
+from audio_flan.building.workspace import Workspace
+from audio_flan.records import Reason
+from audio_flan.release import MetadataFile, Release
+from audio_flan.release.clip_table import ClipTable, open_clip_table
+from audio_flan.release.clips import ClipMap
+from audio_flan.shards import Recipe
+from audio_flan.taxonomy import Config, resolve_config
+
+
+class Unit(NamedTuple):
+    """A piece of a step that one process does, and its size for the display of progress."""
+
+    name: str
+    weight: int
+
+
+@dataclass
+class Build:
+    """What every step works on: the release, the recipe and the workspace. Pickles."""
+
+    release: Release
+    recipe: Recipe
+    work: Workspace
+
+    @property
+    def out(self) -> Path:
+        """Root of the result."""
+        return self.work.out
+
+    @property
+    def config(self) -> Config:
+        """The config that is built."""
+        return resolve_config(self.recipe.config)
+
+    @cached_property
+    def files(self) -> list[MetadataFile]:
+        """Metadata files that may hold rows of the build, sorted by path."""
+        return self.release.files(self.config, self.recipe.splits)
+
+    @cached_property
+    def paths(self) -> ClipTable:
+        """Paths of clips by id."""
+        return open_clip_table(self.release.tree, self.release.layout.scp, self.table_folder)
+
+    @cached_property
+    def clips(self) -> ClipMap:
+        """Sources of clips by id."""
+        return ClipMap(self.release.tree, self.release.layout.scp, self.table_folder)
+
+    @property
+    def table_folder(self) -> Path:
+        """Folder of the table of paths."""
+        folder = self.work.root / "table"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"release": self.release, "recipe": self.recipe, "work": self.work}
+
+
+def prepare_paths(build: Build) -> None:
+    """Make the table of paths, before processes that would all make it.
+
+    Raises
+    ------
+    BuildError
+        When an scp file cannot be read.
+    """
+    for entry in build.paths.faults:
+        if entry.reason == Reason.UNREADABLE_FILE:
+            shutil.rmtree(build.table_folder)  # it would be taken for good next time
+            raise BuildError(f"{entry.file} cannot be read: {entry.message}; run the same command again")
+
+
+class Step(ABC):
+    """One step of a build.
+
+    Its units may be done in any order, by any processes, on any machine that sees the release and the
+    workspace. A unit whose folder is there is done and is not done again.
+    """
+
+    name: ClassVar[str]
+    """Of its folder in the workspace."""
+    title: ClassVar[str]
+    """For people."""
+
+    def __init__(self, build: Build) -> None:
+        self.build = build
+
+    @cached_property
+    @abstractmethod
+    def units(self) -> list[Unit]:
+        """Its units; asked for when the steps before it are done."""
+
+    @abstractmethod
+    def do(self, unit: str) -> None:
+        """Do one unit, and leave its folder."""
+
+    def run(self, rank: int, world_size: int) -> None:
+        """Do every `world_size`-th unit from `rank` on that is not done yet."""
+        for unit in self.units[rank::world_size]:
+            if not self.build.work.is_done(self.name, unit.name):
+                self.do(unit.name)

@@ -1,0 +1,55 @@
+"""Our forms of the data on disk: layout, manifest, writers that are atomic, the clip index."""
+
+from audio_flan.shards.cell import PROTOCOL, Cell, CellError, make_cell, parse_cell
+from audio_flan.shards.layout import (
+    FORMS,
+    LAYOUT_VERSION,
+    MANIFEST_NAME,
+    folder_name,
+    index_file,
+    quarantine_file,
+    row_file,
+    row_glob,
+    tar_file,
+)
+from audio_flan.shards.manifest import (
+    CorpusFacts,
+    FileFacts,
+    Manifest,
+    ManifestError,
+    Problem,
+    Recipe,
+    RowCount,
+    parse_manifest,
+    read_manifest,
+    verify,
+    write_manifest,
+)
+
+__all__ = [
+    "FORMS",
+    "LAYOUT_VERSION",
+    "MANIFEST_NAME",
+    "PROTOCOL",
+    "Cell",
+    "CellError",
+    "CorpusFacts",
+    "FileFacts",
+    "Manifest",
+    "ManifestError",
+    "Problem",
+    "Recipe",
+    "RowCount",
+    "folder_name",
+    "index_file",
+    "make_cell",
+    "parse_cell",
+    "parse_manifest",
+    "quarantine_file",
+    "read_manifest",
+    "row_file",
+    "row_glob",
+    "tar_file",
+    "verify",
+    "write_manifest",
+]

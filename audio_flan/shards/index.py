@@ -1,0 +1,100 @@
+"""The clip index of a corpus: Parquet sorted by id, in which an id is found by reading one row group."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audio_flan.shards.schema import INDEX_SCHEMA
+
+GROUP_CLIPS: Final = 8192
+
+
+class IndexedClip(NamedTuple):
+    """One row of the index; the fields are its columns.
+
+    ``offset`` and ``nbytes`` are a run of bytes of the file ``shard`` (relative to the root), ``frames`` is
+    the length in samples per channel, ``xxh3`` the 64-bit XXH3 of the bytes.
+    """
+
+    id: str
+    shard: str
+    offset: int
+    nbytes: int
+    sampling_rate: int
+    channels: int
+    frames: int
+    format: str
+    xxh3: int
+
+
+def write_index(path: Path, clips: Iterable[IndexedClip], *, group_clips: int = GROUP_CLIPS) -> int:
+    """Write `clips`, which come sorted by id; return how many they are."""
+    rest, count = iter(clips), 0
+    with pq.ParquetWriter(
+        path,
+        INDEX_SCHEMA,
+        compression="ZSTD",
+        use_dictionary=["shard", "sampling_rate", "channels", "format"],
+        write_statistics=["id"],
+        write_page_checksum=True,
+        store_schema=False,
+    ) as writer:
+        while group := list(islice(rest, group_clips)):
+            columns = [
+                pa.array(values, field.type)
+                for values, field in zip(zip(*group, strict=True), INDEX_SCHEMA, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=INDEX_SCHEMA))
+            count += len(group)
+    return count
+
+
+def read_index(path: Path | str) -> Iterator[IndexedClip]:
+    """Yield all clips, sorted by id, reading one row group at a time; no file stays open meanwhile."""
+    groups = int(pq.read_metadata(path).num_row_groups)
+    for group in range(groups):
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield from _read_group(file, group)
+
+
+class ClipIndex:
+    """The index of one corpus, opened for looking up.
+
+    Opening reads the footer; `find` reads one row group. It is not safe to be shared by threads.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._file = pq.ParquetFile(path, page_checksum_verification=True)
+        footer = self._file.metadata
+        self._firsts = [self._first_id(group) for group in range(footer.num_row_groups)]
+        self._group = -1
+        self._rows: dict[str, IndexedClip] = {}
+
+    def __len__(self) -> int:
+        return int(self._file.metadata.num_rows)
+
+    def find(self, audio_id: str) -> IndexedClip | None:
+        """Return the clip, or None for an id that this corpus does not store."""
+        group = bisect_right(self._firsts, audio_id) - 1
+        if group < 0:
+            return None
+        if group != self._group:
+            self._rows = {clip.id: clip for clip in _read_group(self._file, group)}
+            self._group = group
+        return self._rows.get(audio_id)
+
+    def _first_id(self, group: int) -> str:
+        statistics = self._file.metadata.row_group(group).column(0).statistics
+        if statistics is None or not statistics.has_min_max:  # ids of more than 4 kB are too long for them
+            return str(self._file.read_row_group(group, ["id"])["id"][0].as_py())
+        return str(statistics.min)
+
+
+def _read_group(file: pq.ParquetFile, group: int) -> list[IndexedClip]:
+    columns = file.read_row_group(group).to_pydict()
+    return [IndexedClip(*values) for values in zip(*columns.values(), strict=True)]

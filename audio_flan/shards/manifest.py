@@ -1,0 +1,185 @@
+"""The manifest: what a root holds, so that readers need no listing and a check knows what to expect.
+
+It is written last. A root without a manifest is a build that has not come to its end.
+"""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from audio_flan.shards.atomic import write_atomically
+from audio_flan.shards.hashing import hash_file
+from audio_flan.shards.layout import LAYOUT_VERSION, MANIFEST_NAME, split_of_row_file
+from audio_flan.taxonomy import resolve_config, taxonomy
+
+_MAX_MANIFEST_BYTES: Final = 1 << 30
+
+
+class ManifestError(ValueError):
+    """A manifest that is not there, broken, or of another version."""
+
+
+class FileFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One file of the root.
+
+    ``rows`` are those of a row file, ``clips`` those of a tar or an index; ``xxh3`` is the 64-bit XXH3 of the
+    file as 16 hex digits.
+    """
+
+    path: str
+    nbytes: int
+    xxh3: str
+    rows: int = 0
+    clips: int = 0
+
+
+class RowCount(msgspec.Struct, frozen=True):
+    """How many rows share task, split and corpus."""
+
+    task: str
+    split: str
+    corpus: str
+    rows: int
+
+
+class CorpusFacts(msgspec.Struct, frozen=True):
+    """What there is of one corpus.
+
+    ``rows_in`` = ``rows`` + ``rows_quarantined``; ``clips`` are the clips that rows use, each counted with
+    the corpus in whose audio folder it lies, ``clip_bytes`` their size and ``clip_seconds`` their length.
+    ``quarantined`` counts every entry by reason, those of clips and files as well.
+    """
+
+    corpus: str
+    rows_in: int
+    rows: int
+    rows_quarantined: int
+    clips: int
+    clip_bytes: int
+    clip_seconds: float
+    quarantined: dict[str, int]
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """What a build was asked for. The same recipe for the same release gives the same bytes.
+
+    ``release`` is a hash of the names and sizes of its metadata and scp files.
+    """
+
+    release: str
+    form: str
+    config: str
+    splits: tuple[str, ...]
+    shard_size: int
+    seed: int
+    verify: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """Everything that is known of a root."""
+
+    layout: int
+    taxonomy: str
+    recipe: Recipe
+    counts: tuple[RowCount, ...]
+    corpora: tuple[CorpusFacts, ...]
+    files: tuple[FileFacts, ...]
+
+    @property
+    def form(self) -> str:
+        """``indexed`` or ``embedded``."""
+        return self.recipe.form
+
+    def rows(self, config: str, split: str) -> int:
+        """Count the rows of a config and split."""
+        tasks = resolve_config(config).task_names
+        return sum(count.rows for count in self.counts if count.task in tasks and count.split == split)
+
+    def row_files(self, config: str, splits: Collection[str]) -> list[FileFacts]:
+        """List the row files of a config and splits, in the order of the manifest: sorted by path."""
+        tasks = resolve_config(config).task_names
+        placed = ((split_of_row_file(file.path), file) for file in self.files)
+        return [file for place, file in placed if place and place[0] in tasks and place[1] in splits]
+
+
+class Problem(NamedTuple):
+    """A file that is not as the manifest has it."""
+
+    path: str
+    message: str
+
+
+def taxonomy_hash() -> str:
+    """Return a hash of the names of the taxonomy by which rows are placed."""
+    from xxhash import xxh3_64_hexdigest
+
+    names = [(t.domain, t.direction, t.major_config, t.config, t.minor) for t in taxonomy().tasks.values()]
+    return xxh3_64_hexdigest(repr(names).encode())
+
+
+def write_manifest(root: Path, manifest: Manifest) -> None:
+    """Write the manifest of `root`."""
+    data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    write_atomically(root / MANIFEST_NAME, data + b"\n")
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Read the manifest of a local root.
+
+    Raises
+    ------
+    ManifestError
+        When there is none, or it cannot be understood.
+    """
+    path = root / MANIFEST_NAME
+    try:
+        if path.stat().st_size > _MAX_MANIFEST_BYTES:
+            raise ManifestError(f"{path} is over {_MAX_MANIFEST_BYTES:,} bytes large")
+        return parse_manifest(path.read_bytes(), str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        message = f"{root} has no {MANIFEST_NAME}: it is no finished build; `audio-flan build` makes one"
+        raise ManifestError(message) from None
+
+
+def parse_manifest(data: bytes, name: str = MANIFEST_NAME) -> Manifest:
+    """Read a manifest from its bytes; `name` is for messages.
+
+    Raises
+    ------
+    ManifestError
+        When it cannot be understood.
+    """
+    try:
+        version = msgspec.json.decode(data, type=_Version).layout
+        if version != LAYOUT_VERSION:
+            message = f"{name} has layout {version}, this version of audio-flan reads {LAYOUT_VERSION}"
+            raise ManifestError(message)
+        return msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{name} is not a manifest: {error}") from None
+
+
+class _Version(msgspec.Struct):
+    layout: int
+
+
+def verify(root: Path, *, deep: bool = False) -> Iterator[Problem]:
+    """Compare the files of `root` with its manifest; yield what differs.
+
+    Parameters
+    ----------
+    deep : bool
+        Whether to read every file and compare its hash; otherwise only sizes are.
+    """
+    for file in read_manifest(root).files:
+        path = root / file.path
+        if not path.resolve().is_relative_to(root.resolve()):
+            yield Problem(file.path, "it leads out of the root")
+        elif not path.is_file():
+            yield Problem(file.path, "the manifest lists it and it is missing")
+        elif (found := path.stat().st_size) != file.nbytes:
+            yield Problem(file.path, f"expected {file.nbytes:,} bytes, found {found:,}")
+        elif deep and (digest := hash_file(path)) != file.xxh3:
+            yield Problem(file.path, f"expected xxh3 {file.xxh3}, found {digest}: its bytes have changed")

@@ -1,0 +1,93 @@
+"""Row files: Parquet with page checksums, whose row groups suit the form."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from audio_flan.records.schema import AUDIO_COLUMNS
+from audio_flan.shards.schema import CELL, DICTIONARY_COLUMNS, STATISTICS_COLUMNS, row_schema
+
+GROUP_ROWS: Final = 4000
+"""Rows of a row group at most: about 400 kB compressed, without audio."""
+EMBEDDED_GROUP_BYTES: Final = 8_000_000
+"""Audio of a row group with embedded audio, in bytes; a clip that its rows share counts once."""
+_DICTIONARY_BYTES = 1 << 30
+"""The dictionary page may hold all audio of a row group; by default it would stop at 1 MB."""
+
+RowValues = tuple[Any, ...]
+"""One row: its values in the order of the columns; an audio column is a list of `CellValue`."""
+CellValue = tuple[bytes | None, str]
+"""The bytes and the path of an audio cell."""
+
+
+class RowFileWriter:
+    """Writes one row file; each call of `write` is one row group.
+
+    The bytes of audio are not compressed, and encoded with a dictionary: a clip that occurs twice in a row
+    group is stored once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._schema = row_schema()
+        audio = [f"{column}.list.element.bytes" for column in AUDIO_COLUMNS]
+        self._writer = pq.ParquetWriter(
+            path,
+            self._schema,
+            compression={leaf: "NONE" if leaf in audio else "ZSTD" for leaf in _leaves(self._schema)},
+            use_dictionary=[*DICTIONARY_COLUMNS, *audio],
+            dictionary_pagesize_limit=_DICTIONARY_BYTES,
+            write_statistics=list(STATISTICS_COLUMNS),
+            write_page_checksum=True,
+            store_schema=False,
+        )
+        # Without the Arrow schema, which no reader needs, pyarrow leaves out this as well.
+        self._writer.add_key_value_metadata({"huggingface": self._schema.metadata[b"huggingface"].decode()})
+
+    def write(self, rows: Sequence[RowValues]) -> None:
+        """Append `rows` as one row group."""
+        columns = [
+            _audio_array(values) if field.name in AUDIO_COLUMNS else pa.array(values, field.type)
+            for values, field in zip(zip(*rows, strict=True), self._schema, strict=True)
+        ]
+        table = pa.Table.from_arrays(columns, schema=self._schema)
+        self._writer.write_table(table, row_group_size=len(rows))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+
+def _audio_array(rows: Sequence[Sequence[CellValue]]) -> pa.Array:
+    """Put the cells of many rows into one array; through Python objects it would take ten times as long."""
+    cells = [cell for row in rows for cell in row]
+    flat = pa.StructArray.from_arrays(
+        [
+            pa.array([data for data, _ in cells], pa.binary()),
+            pa.array([path for _, path in cells], pa.string()),
+        ],
+        fields=list(CELL),
+    )
+    ends = accumulate(map(len, rows), initial=0)
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat)
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """Name the columns as Parquet does."""
+    leaves: list[str] = []
+    for field in schema:
+        if not pa.types.is_list(field.type):
+            leaves.append(field.name)
+        elif pa.types.is_struct(field.type.value_type):
+            leaves += [f"{field.name}.list.element.{inner.name}" for inner in field.type.value_type]
+        else:
+            leaves.append(f"{field.name}.list.element")
+    return leaves

@@ -1,0 +1,76 @@
+"""What cannot be taken is named and counted; rows in are rows out and rows quarantined."""
+
+import json
+from collections import Counter
+
+import pytest
+from built import Built
+from dirty_tree import CLIP_FAULTS, Expected
+
+from audio_flan.building import build
+from audio_flan.shards import folder_name
+
+
+@pytest.fixture(scope="module", params=["indexed", "embedded"])
+def built(request, dirty, tmp_path_factory):
+    out = tmp_path_factory.mktemp("built") / "out"
+    return Built(out, build(dirty.root, out, request.param, verify="decode"))
+
+
+def entries(built: Built) -> list[dict]:
+    return [
+        json.loads(line)
+        for path in sorted((built.root / "quarantine").iterdir())
+        for line in path.read_text().splitlines()
+    ]
+
+
+def test_good_rows_are_taken(built, dirty):
+    assert sorted(row["uuid"] for row in built.rows()) == sorted(dirty.good)
+
+
+def test_every_fault_is_named_as_validate_names_it(built, dirty):
+    found = [
+        Expected(e["file"], e["line"], e["byte_offset"], e["reason"], e["audio_id"], e["uuid"])
+        for e in entries(built)
+    ]
+    assert sorted(found, key=repr) == sorted(dirty.entries, key=repr)
+    assert all(entry["message"] for entry in entries(built))
+    assert str(dirty.root) not in json.dumps(entries(built))
+
+
+def test_rows_in_are_rows_out_and_rows_quarantined(built, dirty):
+    summary = built.summary
+    assert summary.rows_in == dirty.records
+    assert summary.rows == len(dirty.good)
+    for corpus in summary.corpora:
+        assert corpus.rows_in == corpus.rows + corpus.rows_quarantined
+    assert summary.rows_in == summary.rows + summary.rows_quarantined
+    assert summary.quarantined == Counter(entry["reason"] for entry in entries(built))
+    by_corpus = {corpus.corpus: sum(corpus.quarantined.values()) for corpus in summary.corpora}
+    for corpus, count in by_corpus.items():
+        path = built.root / "quarantine" / f"{folder_name(corpus)}.jsonl"
+        assert len(path.read_text().splitlines() if path.exists() else []) == count
+
+
+def test_nothing_but_good_clips_is_stored(built, dirty):
+    assert built.summary.clips == dirty.clips
+    for path in built.root.rglob("*"):
+        if path.is_file() and "quarantine" not in path.parts:
+            assert not any(f"needs-{audio_id}".encode() in path.read_bytes() for audio_id in CLIP_FAULTS)
+
+
+def test_headers_alone_find_all_but_what_only_decoding_shows(dirty, out):
+    made = Built(out, build(dirty.root, out))
+    missed = {"cut_flac", "odd_flac"} & {
+        audio_id for row in made.rows() for audio_id in row["input_audio_ids"]
+    }
+    assert missed <= {"cut_flac"}
+    assert made.summary.rows_in == dirty.records == made.summary.rows + made.summary.rows_quarantined
+
+
+def test_jobs_make_no_difference_to_what_is_named(built, dirty, out):
+    form = built.summary.form
+    made = Built(out, build(dirty.root, out, form, verify="decode", jobs=2))
+    assert entries(made) == entries(built)
+    assert made.summary.corpora == built.summary.corpora
