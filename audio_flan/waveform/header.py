@@ -7,10 +7,7 @@ from audio_flan.waveform.containers.declared import declared_bytes
 from audio_flan.waveform.containers.facts import AudioHeader, NeedsWholeClip
 from audio_flan.waveform.errors import ClipError, ClipFault
 
-__all__ = ["HEAD_BYTES", "AudioHeader", "NeedsWholeClip", "read_header"]
-
-HEAD_BYTES = 2**16
-"""How much of a clip is read for its header at first, in bytes."""
+__all__ = ["AudioHeader", "NeedsWholeClip", "read_header"]
 
 # Magic bytes of the formats that FFmpeg reads and libsndfile does not: (offset, bytes).
 _FFMPEG_MAGIC = (

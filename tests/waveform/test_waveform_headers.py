@@ -32,7 +32,7 @@ from audio_flan.waveform import (
     read_header,
 )
 from audio_flan.waveform.containers import flac, ogg
-from audio_flan.waveform.header import HEAD_BYTES, NeedsWholeClip
+from audio_flan.waveform.header import NeedsWholeClip
 
 OUR_NAME = {"WAVEX": "WAV", "RF64": "WAV"}
 
@@ -84,7 +84,7 @@ def test_every_clip_of_the_corpus():
 @pytest.mark.parametrize(("form", "subtype"), [("WAV", "PCM_16"), ("WAVEX", "PCM_24"), ("RF64", "PCM_16")])
 def test_wav_header_from_the_first_bytes(form, subtype):
     data = written(form, subtype, frames=50_000)
-    head = data[:HEAD_BYTES]
+    head = data[: 2**16]
     assert read_header(head, len(data)) == read_header(data)
     with pytest.raises(ClipError) as error:
         read_header(head, len(data) - 1)
