@@ -9,8 +9,6 @@ import typer
 from audio_flan._version import __version__
 from audio_flan.cli import build, demo, info, peek, tasks, validate
 
-EXIT_PROBLEMS = 1
-"""Problems were found, or nothing matched."""
 EXIT_UNUSABLE = 2
 """Wrong usage, or data that cannot be used."""
 EXIT_STOPPED = 130

@@ -76,8 +76,6 @@ class Taxonomy:
     """Task config by (domain, normalised spelling): spellings that are safe to resolve."""
     ambiguous_aliases: dict[tuple[str, str], str]
     """Likewise, for spellings that the table resolves with a doubt: to be counted."""
-    major_names: frozenset[tuple[str, str]]
-    """(domain, normalised spelling) of the 23 majors."""
 
 
 @cache
@@ -107,11 +105,6 @@ def taxonomy() -> Taxonomy:
             for row in raw["minors"]
             for alias in row["ambiguous_aliases"]
         },
-        major_names=frozenset(
-            (row["domain"], normalise(alias))
-            for row in raw["majors"]
-            for alias in (row["name"], *row["aliases"])
-        ),
     )
 
 

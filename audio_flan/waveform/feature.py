@@ -8,10 +8,9 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import datasets
-import pyarrow as pa
 
 from audio_flan.waveform.lazy import LazyAudio, clip_of_cell
 from audio_flan.waveform.sources import UrlSource
@@ -30,8 +29,6 @@ class Waveform(datasets.Audio):  # type: ignore[misc]
     decode : bool
         Whether a cell becomes a `LazyAudio` (the default) or stays ``{"bytes": ..., "path": ...}``.
     """
-
-    pa_type: ClassVar[Any] = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
     def encode_example(self, value: Any) -> Any:  # noqa: ANN401 - as the base class
         """Return the cell of `value`: a path, bytes, a cell, ``{"array", "sampling_rate"}`` or a `LazyAudio`.
