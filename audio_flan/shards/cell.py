@@ -1,11 +1,12 @@
 """The path of an audio cell in the indexed form: where the clip is, enough for one range request.
 
-``audioflan://<base>/audio/<corpus>/<corpus>-00003.tar/<id>.flac?offset=1536&size=25803``
+``audioflan://<base>/audio/<corpus>/<corpus>-00003.tar/<id>.flac?offset=1536&size=25803&xxh3=58d67c8b7a9f3e01``
 
 ``<base>`` says where the root is. It is empty in a local build, whose reader knows the root. A root behind a
 URL has its scheme as the first part: ``hf://datasets/ORG/NAME@REV`` is ``hf/datasets/ORG/NAME@REV``,
-``https://host/x`` is ``https/host/x``. The id is percent-encoded, so the last four parts are always the file
-below the base and the clip's name.
+``https://host/x`` is ``https/host/x``; a local one, ``file:///x``, is ``file/x``. The id is percent-encoded,
+so the last four parts are always the file below the base and the clip's name. The hash is that of the clip's
+bytes: whoever fetches it can tell that it is the clip that was meant.
 """
 
 import re
@@ -13,10 +14,11 @@ from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 PROTOCOL: Final = "audioflan"
-_BASE_SAFE = "/@:=,;+!$&'()*~"
+_BASE_SAFE = "/@:=,;+!$&'()~"
 _CELL = re.compile(
-    r"audioflan://(?P<base>|[^?#]+)/(?P<shard>audio/[^/?#]+/[^/?#]+)/"
-    r"(?P<id>[^/?#]+)\.(?P<extension>[a-z0-9]+)\?offset=(?P<offset>\d+)&size=(?P<nbytes>\d+)",
+    r"audioflan://(?:(?P<base>[^/?#][^?#]*)/|/?)(?P<shard>audio/[^/?#]+/[^/?#]+)/"
+    r"(?P<id>[^/?#]+)\.(?P<extension>[a-z0-9]+)"
+    r"\?offset=(?P<offset>\d+)&size=(?P<nbytes>\d+)&xxh3=(?P<xxh3>[0-9a-f]{16})",
     re.ASCII,
 )
 
@@ -39,6 +41,8 @@ class Cell(NamedTuple):
         Of the clip's format, without the dot.
     offset, nbytes : int
         Run of bytes in the shard: [offset, offset + nbytes).
+    xxh3 : int
+        64-bit XXH3 of these bytes.
     """
 
     base: str
@@ -47,18 +51,35 @@ class Cell(NamedTuple):
     extension: str
     offset: int
     nbytes: int
+    xxh3: int
 
 
 def make_cell(cell: Cell) -> str:
     """Return the path of the cell."""
-    name = f"{quote(cell.audio_id, safe='')}.{cell.extension}"
-    return (
-        f"{PROTOCOL}://{_encode_base(cell.base)}/{cell.shard}/{name}?offset={cell.offset}&size={cell.nbytes}"
-    )
+    place = f"{cell_prefix(cell.base)}{cell.shard}/{clip_name(cell)}"
+    return f"{place}?offset={cell.offset}&size={cell.nbytes}&xxh3={cell.xxh3:016x}"
+
+
+def clip_name(cell: Cell) -> str:
+    """Return the name of the clip, in which no character has a meaning to a file system or a URL."""
+    return f"{quote(cell.audio_id, safe='')}.{cell.extension}"
+
+
+def cell_prefix(base: str) -> str:
+    """Return what the path of every cell with this base begins with, up to ``audio/``.
+
+    Raises
+    ------
+    CellError
+        When `base` is neither a URL nor empty.
+    """
+    return f"{PROTOCOL}://{_encode_base(base)}/"
 
 
 def parse_cell(url: str) -> Cell:
     """Return what `make_cell` was given.
+
+    Of the three slashes before a path without a base one may be missing: `datasets` takes it away.
 
     Raises
     ------
@@ -67,15 +88,18 @@ def parse_cell(url: str) -> Cell:
     """
     found = _CELL.fullmatch(url)
     if found is None or ".." in found["shard"].split("/"):
-        expected = "audioflan://<base>/audio/<corpus>/<shard>.tar/<id>.<format>?offset=<n>&size=<n>"
+        expected = (
+            "audioflan://<base>/audio/<corpus>/<shard>.tar/<id>.<format>?offset=<n>&size=<n>&xxh3=<hex>"
+        )
         raise CellError(f"expected the path of an audio cell, {expected}; got {url[:200]!r}")
     return Cell(
-        _decode_base(found["base"]),
+        _decode_base(found["base"] or ""),
         found["shard"],
         unquote(found["id"]),
         found["extension"],
         int(found["offset"]),
         int(found["nbytes"]),
+        int(found["xxh3"], 16),
     )
 
 
@@ -85,9 +109,15 @@ def _encode_base(base: str) -> str:
     scheme, separator, rest = base.rstrip("/").partition("://")
     if not separator:
         raise CellError(f"a base is a URL such as hf://datasets/ORG/NAME, or empty; got {base!r}")
-    return f"{scheme}/{quote(rest, safe=_BASE_SAFE)}"
+    if scheme == "file":
+        if not rest.startswith("/"):
+            raise CellError(f"a local base is an absolute path, file:///...; got {base!r}")
+        rest = rest[1:]  # who opens paths may take two slashes for one
+    return f"{scheme}/{quote(rest, safe=_BASE_SAFE).replace('::', '%3A%3A')}"  # what fsspec splits chains at
 
 
 def _decode_base(text: str) -> str:
     scheme, _, rest = text.partition("/")
+    if scheme == "file":
+        return f"file:///{unquote(rest)}"
     return f"{scheme}://{unquote(rest)}" if scheme else ""

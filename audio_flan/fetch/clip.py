@@ -1,0 +1,109 @@
+"""The clip that a cell of the indexed form points to."""
+
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from xxhash import xxh3_64_intdigest
+
+from audio_flan.fetch.place import check_path, is_local, local_file, local_folder, locate
+from audio_flan.fetch.read_ahead import read_ahead
+from audio_flan.fetch.remote import RemoteFile
+from audio_flan.shards import Cell, make_cell, parse_cell
+from audio_flan.shards.cell import clip_name
+from audio_flan.waveform import ClipError, ClipFault, RangeSource
+
+MAX_CLIP_BYTES: Final = 1 << 30
+"""A cell that says more is refused: it would fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardClip:
+    """A clip in a shard: read from a local one, fetched with its neighbours from a remote one, and checked.
+
+    The methods are those of `audio_flan.waveform.ClipSource`. Of a cell in rows of the indexed form,
+    ``LazyAudio(ShardClip.of(path, root), audio_id)`` is the clip, where `root` is where the rows come from.
+
+    Parameters
+    ----------
+    place
+        Where the clip is.
+    root
+        Folder or URL of the root, where the caller knows it; `audio_flan.fetch.locate` says what counts.
+    token
+        Of the Hub, as in `huggingface_hub`.
+    """
+
+    place: Cell
+    root: str | None = None
+    token: str | bool | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, path: str, root: str | None = None, token: str | bool | None = None) -> Self:
+        """Make the clip of a cell's path, ``audioflan://...``.
+
+        Raises
+        ------
+        CellError
+            When `path` is none.
+        """
+        return cls(parse_cell(path), root, token)
+
+    @property
+    def location(self) -> str:
+        """The shard, the clip's name and its range."""
+        place = self.place
+        try:
+            root = locate(place.base, self.root)
+        except (ClipError, OSError):
+            root = place.base or "audioflan:/"
+        return f"{root}/{place.shard}/{clip_name(place)} at {place.offset}+{place.nbytes}"
+
+    def read(self) -> bytes:
+        """Read the clip.
+
+        Raises
+        ------
+        ClipError
+            When the shard does not hold what the cell says, by length and hash, or the cell is refused.
+        OSError
+            When the shard cannot be read.
+        """
+        nbytes = self.place.nbytes
+        if nbytes > MAX_CLIP_BYTES:
+            detail = f"it is said to have {nbytes:,} bytes; the limit is {MAX_CLIP_BYTES:,}"
+            raise ClipError(ClipFault.UNREADABLE_AUDIO, detail)
+        root = locate(self.place.base, self.root)
+        if is_local(root):
+            return self._checked(self._read_local(root))
+        check_path(self.place.shard)
+        file = RemoteFile(root, self.place.shard, self.token)
+        data = read_ahead().clip(file, self.place.offset, nbytes)
+        if not self._is_right(data):  # maybe it was damaged on its way
+            read_ahead().forget(file, self.place.offset, nbytes)
+            data = read_ahead().clip(file, self.place.offset, nbytes)
+        return self._checked(data)
+
+    def start(self, nbytes: int) -> tuple[bytes, int]:  # noqa: ARG002 - as the protocol has it
+        """Read all of the clip, so that its hash is tested; and its size in bytes."""
+        return self.read(), self.place.nbytes
+
+    def cell(self) -> tuple[None, str]:
+        """Give no bytes, and the path by which others find the clip."""
+        base = self.root or self.place.base
+        if base and is_local(base):
+            base = f"file://{local_folder(base)}"
+        return None, make_cell(self.place._replace(base=base))
+
+    def _read_local(self, root: str) -> bytes:
+        path = local_file(root, self.place.shard)
+        return RangeSource(path, self.place.offset, self.place.nbytes, clip_name(self.place)).read()
+
+    def _is_right(self, data: bytes) -> bool:
+        return xxh3_64_intdigest(data) == self.place.xxh3
+
+    def _checked(self, data: bytes) -> bytes:
+        if not self._is_right(data):
+            found, expected = xxh3_64_intdigest(data), self.place.xxh3
+            detail = f"its bytes have the xxh3 {found:016x}, by its cell {expected:016x}"
+            raise ClipError(ClipFault.DAMAGED_AUDIO, detail)
+        return data

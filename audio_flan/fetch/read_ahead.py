@@ -1,0 +1,122 @@
+"""Clips out of blocks that were fetched with clips before them; one for each process, for all its threads."""
+
+import os
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Final
+
+from audio_flan.fetch.blocks import Blocks
+from audio_flan.fetch.remote import RemoteFile, fetch_range
+from audio_flan.fetch.window import NEAR_BYTES, Ledger, extra_bytes
+from audio_flan.waveform import ClipError, ClipFault
+
+BUDGET_BYTES: Final = 64 << 20
+Fetch = Callable[[RemoteFile, int, int], bytes]
+
+
+class ReadAhead:
+    """Hands out byte ranges of remote files, and fetches ahead of clips that are read as they stand.
+
+    What is fetched in vain is bounded, see `audio_flan.fetch.window`. Safe to be shared by threads: no two
+    fetch the same bytes at a time.
+
+    Parameters
+    ----------
+    fetch : callable
+        Fetches the bytes [start, stop) of a file.
+    budget_bytes : int
+        Memory for blocks.
+    """
+
+    def __init__(self, fetch: Fetch, budget_bytes: int = BUDGET_BYTES) -> None:
+        self._fetch = fetch
+        self._blocks = Blocks(budget_bytes)
+        self._changed = threading.Condition()
+        self._coming: dict[RemoteFile, list[tuple[int, int]]] = {}
+        """Runs of bytes that some thread is fetching."""
+        self.ledger = Ledger()
+
+    def clip(self, file: RemoteFile, offset: int, nbytes: int) -> bytes:
+        """Return the bytes [offset, offset + nbytes) of a file.
+
+        Raises
+        ------
+        ClipError
+            When the file ends before.
+        OSError
+            When they cannot be fetched.
+        """
+        if not nbytes:
+            return b""
+        stop = offset + nbytes
+        with self._changed:
+            while (data := self._held(file, offset, stop)) is None and self._is_coming(file, offset, stop):
+                self._changed.wait()
+            if data is not None:
+                return data
+            begin = self._blocks.held_until(file, offset)
+            head = self._blocks.take(file, offset, begin) or b""
+            self.ledger = self.ledger.after(stop - begin, nbytes)
+            end = self._window_end(file, begin, stop)
+            self.ledger = self.ledger.after(end - stop, 0)
+            self._coming.setdefault(file, []).append((begin, end))
+        fetched = used = 0
+        try:
+            got = self._fetch(file, begin, end)
+            data, fetched = head + got[: stop - begin], len(got)
+            used = nbytes if len(data) == nbytes else 0
+        finally:
+            with self._changed:
+                self._arrived(file, begin, end)
+                # What was planned is replaced by what came: a file may end early, fetching may fail.
+                self.ledger = self.ledger.after(fetched - (end - begin), used - nbytes)
+                if fetched:
+                    self._blocks.add(file, begin, got)
+                    self._blocks.hand_out(file, offset, nbytes)
+                self._changed.notify_all()
+        if not used:
+            detail = f"the file ends after {len(data)} of the clip's {nbytes} bytes"
+            raise ClipError(ClipFault.TRUNCATED_AUDIO, detail)
+        return data
+
+    def forget(self, file: RemoteFile, offset: int, nbytes: int) -> None:
+        """Let go of bytes that turned out to be wrong."""
+        with self._changed:
+            self._blocks.forget(file, offset, offset + nbytes)
+
+    def _held(self, file: RemoteFile, offset: int, stop: int) -> bytes | None:
+        data = self._blocks.take(file, offset, stop)
+        if data is not None and self._blocks.hand_out(file, offset, stop - offset):
+            self.ledger = self.ledger.after(0, stop - offset)
+        return data
+
+    def _is_coming(self, file: RemoteFile, offset: int, stop: int) -> bool:
+        return any(start < stop and offset < end for start, end in self._coming.get(file, ()))
+
+    def _arrived(self, file: RemoteFile, begin: int, end: int) -> None:
+        coming = self._coming[file]
+        coming.remove((begin, end))
+        if not coming:
+            del self._coming[file]
+
+    def _window_end(self, file: RemoteFile, begin: int, stop: int) -> int:
+        """Say how far to fetch for a clip of which the bytes [begin, stop) are missing."""
+        ends = [0, *(end for _, end in self._coming.get(file, ())), self._blocks.end_before(file, begin + 1)]
+        follows = any(end is not None and 0 <= begin - end <= NEAR_BYTES for end in ends)
+        # Half of the memory is for what nobody has asked for yet, a quarter of what is left of it for each.
+        room = (self._blocks.budget_bytes // 2 - self._blocks.unread_bytes) // 4
+        end = stop + extra_bytes(self.ledger, stop - begin, follows=follows, room=room)
+        # Not what is held or comes already.
+        others = (self._blocks.start_after(file, stop), *(start for start, _ in self._coming.get(file, ())))
+        return min([end, *(start for start in others if start is not None and start >= stop)])
+
+
+@cache
+def read_ahead() -> ReadAhead:
+    """Return the one of this process; a forked child starts with one of its own."""
+    return ReadAhead(fetch_range)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=read_ahead.cache_clear)

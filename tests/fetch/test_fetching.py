@@ -1,0 +1,256 @@
+"""Byte ranges over HTTP: whole and right, or tried again, or a clear error."""
+
+import random
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import fsspec
+import pytest
+import stamina
+from hub.server import Hub
+
+from audio_flan.fetch.http import HttpRanges, Refusal, _asked_wait_s
+from audio_flan.fetch.remote import RemoteFile, fetch_range, fetch_size, fetch_span
+from audio_flan.fetch.retry import LONGEST_ASKED_WAIT_S, TransientError, _wait, with_retries
+
+REPO = "ORG/NAME"
+DATA = random.Random(0).randbytes(300_000)
+PATH = "audio/x/a b%20ü.tar"
+
+
+@pytest.fixture(autouse=True)
+def no_waiting():
+    """As many attempts as always, without the waits between them."""
+    with stamina.set_testing(True, attempts=10, cap=True):
+        yield
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "repo" / PATH).parent.mkdir(parents=True)
+    (tmp_path / "repo" / PATH).write_bytes(DATA)
+    return tmp_path / "repo"
+
+
+@pytest.fixture(params=[False, True], ids=["direct", "redirects"])
+def hub(request, folder):
+    with Hub(redirects=request.param) as hub:
+        hub.add(REPO, folder)
+        yield hub
+
+
+@pytest.fixture
+def file(hub):
+    return RemoteFile(f"{hub.endpoint}/datasets/{REPO}/resolve/main", PATH)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 1), (17, 5000), (299_000, 300_000), (0, 300_000)])
+def test_a_range_is_one_request(hub, file, start, stop):
+    assert fetch_range(file, start, stop) == DATA[start:stop]
+    assert hub.nbytes == stop - start
+    assert len(hub.log) == 1 + hub.redirects
+
+
+def test_a_file_that_ends_before_and_its_size(hub, file):
+    assert fetch_range(file, 299_990, 400_000) == DATA[299_990:]
+    assert fetch_range(file, 400_000, 400_010) == b""
+    assert fetch_size(file) == len(DATA)
+    assert fetch_span(file, 0, 1).commit == hub.repos[REPO].commit
+
+
+def test_where_the_file_was_found_is_asked_directly_the_next_time(hub, file):
+    for start in range(5):
+        assert fetch_range(file, start, start + 10) == DATA[start : start + 10]
+    assert sum(exchange.kind == "file GET" for exchange in hub.log) == (1 if hub.redirects else 5)
+
+
+@pytest.mark.parametrize("hub", [True], indirect=True)
+def test_a_place_that_has_expired_is_asked_for_anew(hub, file):
+    fetch_range(file, 0, 10)
+    hub.fail(403, "*cdn/*")
+    assert fetch_range(file, 0, 10) == DATA[:10]
+    paths = [exchange.path.split("/")[1] for exchange in hub.log]
+    assert paths == ["datasets", "cdn", "cdn", "datasets", "cdn"]
+    hub.fail(403, "*cdn/*", times=2)
+    with pytest.raises(PermissionError, match="may not be read: HTTP 403"):
+        fetch_range(file, 0, 10)
+
+
+@pytest.mark.parametrize("fault", [429, 500, 502, 503, 504, 408, "reset", "truncated", "short"])
+@pytest.mark.parametrize("times", [1, 5])
+def test_what_passes_is_tried_again(hub, file, fault, times):
+    hub.fail(fault, "*.tar", times=times)
+    assert fetch_range(file, 10, 100_000) == DATA[10:100_000]
+
+
+def test_what_does_not_pass_is_an_error_in_the_end(hub, file):
+    hub.fail(503, "*.tar", times=100)
+    with pytest.raises(OSError, match=r"a b%20ü.tar cannot be read: HTTP 503") as caught:
+        fetch_range(file, 0, 10)
+    assert not isinstance(caught.value, TransientError)
+    assert len(hub.log) == 6
+
+
+def test_what_is_not_there_is_asked_for_once(hub, file):
+    with pytest.raises(FileNotFoundError, match=r"there is no .*/nothing"):
+        fetch_range(RemoteFile(file.root, "nothing"), 0, 10)
+    assert len(hub.log) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_may_not_be_read_is_asked_for_once(hub, file, status):
+    hub.fail(status, "*.tar", times=100)
+    with pytest.raises(PermissionError, match=f"may not be read: HTTP {status}"):
+        fetch_range(file, 0, 10)
+    assert len(hub.log) == 1
+
+
+@pytest.fixture
+def credentials(hub):
+    """Host and credentials of each request."""
+    seen = []
+    hub.extensions.append(
+        lambda request: seen.append((request.path.split("/")[0], request.headers.get("Authorization")))
+    )
+    return seen
+
+
+def test_credentials_stay_with_their_host(hub, file, credentials):
+    ranges, url = HttpRanges(), f"{file.root}/audio/x/a%20b%2520%C3%BC.tar"
+    for _ in range(2):
+        assert ranges.read(url, 0, 10, {"authorization": "Bearer secret"}).data == DATA[:10]
+    asked = ("datasets", "Bearer secret")
+    assert credentials == ([asked, ("cdn", None), ("cdn", None)] if hub.redirects else [asked] * 2)
+
+
+def test_a_place_found_with_one_token_is_not_used_with_another(file, credentials):
+    ranges, url = HttpRanges(), f"{file.root}/audio/x/a%20b%2520%C3%BC.tar"
+    ranges.read(url, 0, 10, {"authorization": "Bearer one"})
+    ranges.read(url, 0, 10, {})
+    assert [sent for host, sent in credentials if host == "datasets"] == ["Bearer one", None]
+
+
+def test_the_query_of_a_root_stays_at_the_end(hub, file):
+    assert fetch_range(RemoteFile(f"{file.root}?signature=abc", PATH), 0, 10) == DATA[:10]
+
+
+class Odd(BaseHTTPRequestHandler):
+    """Answers with whatever the test has put down, whatever is asked for."""
+
+    def do_GET(self):
+        status, headers, body = self.server.answer
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def odd():
+    server = HTTPServer(("127.0.0.1", 0), Odd)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    server.file = RemoteFile(f"http://127.0.0.1:{server.server_address[1]}", "x")
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_small_file_may_come_whole(odd):
+    odd.answer = 200, {"Content-Length": "1000"}, DATA[:1000]
+    assert fetch_range(odd.file, 10, 20) == DATA[10:20]
+    assert fetch_range(odd.file, 990, 1020) == DATA[990:1000]
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"), [({"Content-Length": "1000000000"}, "1,000,000,000 bytes"), ({}, "of unknown size")]
+)
+def test_a_large_one_may_not(odd, headers, said):
+    odd.answer = 200, headers, DATA[:1000]
+    with pytest.raises(OSError, match=f"does not give parts of a file, and the whole is {said}"):
+        fetch_range(odd.file, 10, 20)
+
+
+@pytest.mark.parametrize(
+    "given", ["", "bytes 0-9/100", "bytes 10-25/100", "bytes ten-20/100", "bytes 10-19", "items 10-19/100"]
+)
+def test_another_range_than_was_asked_for_is_refused(odd, given):
+    odd.answer = 206, {"Content-Range": given, "Content-Length": "10"}, DATA[10:20]
+    with pytest.raises(OSError, match="asked for bytes 10-19, the server gave"):
+        fetch_range(odd.file, 10, 20)
+
+
+def test_more_than_was_announced_is_refused(odd):
+    odd.answer = 206, {"Content-Range": "bytes 10-19/100"}, DATA[10:40]
+    with pytest.raises(OSError, match="more than the 10 bytes"):
+        fetch_range(odd.file, 10, 20)
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x"])
+def test_only_web_addresses_are_followed(odd, target):
+    odd.answer = 302, {"Location": target, "Content-Length": "0"}, b""
+    with pytest.raises(OSError, match="which is not followed"):
+        fetch_range(odd.file, 10, 20)
+
+
+def test_redirects_have_an_end(odd):
+    odd.answer = 302, {"Location": "/x", "Content-Length": "0"}, b""
+    with pytest.raises(OSError, match="more than 10 redirects"):
+        fetch_range(odd.file, 10, 20)
+
+
+def test_a_host_that_is_not_there(odd):
+    odd.shutdown()
+    odd.server_close()
+    with pytest.raises(OSError, match="cannot be read: ConnectError"):
+        fetch_range(odd.file, 10, 20)
+
+
+def test_other_file_systems_of_fsspec():
+    fsspec.filesystem("memory").pipe_file("/root/audio/x.tar", DATA)
+    file = RemoteFile("memory://root", "audio/x.tar")
+    assert fetch_range(file, 10, 30) == DATA[10:30]
+    assert fetch_range(file, 299_990, 400_000) == DATA[299_990:]
+    assert fetch_size(file) == len(DATA)
+    with pytest.raises(FileNotFoundError):
+        fetch_range(RemoteFile("memory://root", "nothing"), 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"ratelimit": '"api";r=0;t=55'}, 55.0),
+        ({"ratelimit": '"api";r=12;t=55'}, None),
+    ],
+)
+def test_how_long_a_server_asks_to_be_left_alone(headers, seconds):
+    assert _asked_wait_s(headers) == seconds
+
+
+def test_that_long_it_is_left_alone():
+    assert _wait(Refusal(404, "", "")) is False
+    assert _wait(ValueError()) is False
+    assert _wait(TransientError("x")) is True
+    assert 7 <= _wait(TransientError("x", 7.0)) <= 8
+    assert LONGEST_ASKED_WAIT_S <= _wait(TransientError("x", 1e9)) <= LONGEST_ASKED_WAIT_S + 1
+
+
+def test_errors_of_another_kind_are_not_tried_again():
+    calls = []
+
+    def fetch():
+        calls.append(1)
+        raise OSError("no")
+
+    with pytest.raises(OSError, match="no"):
+        with_retries(fetch)
+    assert len(calls) == 1

@@ -1,0 +1,230 @@
+"""What reading ahead costs and gives, over all kinds of orders: bytes right, waste bounded, requests few."""
+
+import os
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audio_flan.fetch.read_ahead import ReadAhead, read_ahead
+from audio_flan.fetch.remote import RemoteFile
+from audio_flan.fetch.window import MAX_WINDOW_BYTES, WASTE, Ledger, extra_bytes
+from audio_flan.waveform import ClipError, ClipFault
+
+HEADER = 512
+MEGABYTE = 1 << 20
+
+
+class Shards:
+    """Files in memory that count what is read of them, and the clips in them, with what tars have between."""
+
+    def __init__(self, sizes, shards=1, seed=0):
+        rng = random.Random(seed)
+        self.files, self.clips = {}, []
+        for number in range(shards):
+            offset, own = 0, []
+            for size in sizes:
+                own.append((offset + HEADER, size))
+                offset += HEADER + size + -size % 512
+            file = RemoteFile("https://host/root", f"audio/x/x-{number:05d}.tar")
+            self.files[file] = rng.randbytes(offset + 1024)
+            self.clips.append([(file, *clip) for clip in own])
+        self.requests = self.nbytes = 0
+
+    def fetch(self, file, start, stop):
+        assert stop > start
+        data = self.files[file][start:stop]
+        self.requests += 1
+        self.nbytes += len(data)
+        return data
+
+    def read(self, ahead, clip):
+        file, offset, nbytes = clip
+        assert ahead.clip(file, offset, nbytes) == self.files[file][offset : offset + nbytes]
+
+
+sizes = st.lists(st.integers(1, 300_000), min_size=1, max_size=40)
+
+
+@settings(deadline=None)
+@given(sizes, st.integers(1, 4), st.data())
+def test_whatever_the_order_waste_is_bounded(sizes, count, data):
+    shards = Shards(sizes, count)
+    everything = [clip for own in shards.clips for clip in own]
+    picks = data.draw(st.lists(st.integers(0, len(everything) - 1), max_size=120))
+    ahead = ReadAhead(shards.fetch)
+    seen = set()
+    for pick in picks:
+        shards.read(ahead, everything[pick])
+        seen.add(pick)
+        unique = sum(everything[i][2] for i in seen)
+        assert shards.nbytes <= 1.3 * unique
+        assert ahead.ledger == Ledger(shards.nbytes, unique)
+
+
+@settings(deadline=None, max_examples=30)
+@given(sizes, st.integers(0, 3 * MEGABYTE), st.data())
+def test_in_little_memory_a_clip_that_has_to_be_fetched_again_counts_again(sizes, budget, data):
+    shards = Shards(sizes)
+    picks = data.draw(st.lists(st.sampled_from(shards.clips[0]), max_size=120))
+    ahead = ReadAhead(shards.fetch, budget)
+    for pick in picks:
+        shards.read(ahead, pick)
+        assert shards.nbytes == ahead.ledger.fetched <= (1 + WASTE) * ahead.ledger.used
+    assert ahead.ledger.used <= sum(clip[2] for clip in picks)
+
+
+@pytest.mark.parametrize(("size", "count"), [(30_000, 3_000), (150_000, 700), (2_000_000, 60)])
+@pytest.mark.parametrize("rows_per_clip", [1, 4])
+def test_in_order_few_requests_do(size, count, rows_per_clip):
+    rng = random.Random(1)
+    shards = Shards([rng.randint(size // 2, size * 3 // 2) for _ in range(count)])
+    ahead, used = ReadAhead(shards.fetch), 0
+    for clip in shards.clips[0]:
+        for _ in range(rows_per_clip):
+            shards.read(ahead, clip)
+        used += clip[2]
+        assert shards.requests <= used / (4 * MEGABYTE) + 20
+        assert shards.nbytes <= 1.3 * used
+
+
+def test_shards_read_in_turns_share_what_they_have_earned():
+    shards = Shards([150_000] * 200, shards=4)
+    ahead = ReadAhead(shards.fetch)
+    for clips in zip(*shards.clips, strict=True):
+        for clip in clips:
+            shards.read(ahead, clip)
+    used = 4 * 200 * 150_000
+    assert shards.requests <= used / (4 * MEGABYTE) + 4 * 20
+    assert shards.nbytes <= 1.3 * used
+
+
+def test_many_shards_in_turns_do_not_push_each_other_out():
+    shards = Shards([150_000] * 60, shards=24)
+    ahead = ReadAhead(shards.fetch, 16 * MEGABYTE)
+    for clips in zip(*shards.clips, strict=True):
+        for clip in clips:
+            shards.read(ahead, clip)
+    used = 24 * 60 * 150_000
+    assert shards.nbytes <= 1.02 * used
+    assert shards.requests <= 24 * 60 / 2
+
+
+def test_a_second_clip_in_each_row_does_not_end_the_first_ones_run():
+    shards = Shards([100_000] * 400)
+    inputs, outputs = shards.clips[0][:200], shards.clips[0][200:]
+    random.Random(0).shuffle(outputs)
+    ahead = ReadAhead(shards.fetch)
+    for pair in zip(inputs, outputs, strict=True):
+        for clip in pair:
+            shards.read(ahead, clip)
+    assert shards.requests <= 200 + 40
+    assert shards.nbytes <= 1.3 * 400 * 100_000
+
+
+@pytest.mark.parametrize("step", [-1, 7])
+def test_backward_and_sparse_reading_fetches_the_clips_alone(step):
+    shards = Shards([50_000] * 300)
+    ahead = ReadAhead(shards.fetch)
+    read = shards.clips[0][::step]
+    for clip in read:
+        shards.read(ahead, clip)
+    # The very first one may have been taken for the beginning of a run.
+    assert shards.nbytes <= len(read) * 50_000 + int(WASTE * 50_000)
+
+
+def test_clips_larger_than_the_memory_are_handed_out_and_not_kept():
+    shards = Shards([3 * MEGABYTE, 1000])
+    ahead = ReadAhead(shards.fetch, MEGABYTE)
+    for clip in shards.clips[0] * 2:
+        shards.read(ahead, clip)
+    assert shards.requests == 3
+
+
+def test_a_file_that_ends_inside_a_clip():
+    shards = Shards([1000])
+    (file, offset, _), ahead = shards.clips[0][0], ReadAhead(shards.fetch)
+    size = len(shards.files[file])
+    for start, length in [(offset, size), (size - 10, 11), (size + 5, 7)]:
+        with pytest.raises(ClipError, match="the file ends after") as caught:
+            ahead.clip(file, start, length)
+        assert caught.value.fault is ClipFault.TRUNCATED_AUDIO
+    assert ahead.ledger.used == 0
+    shards.read(ahead, shards.clips[0][0])
+
+
+def test_what_could_not_be_fetched_is_not_counted_and_asked_for_again():
+    shards = Shards([1000] * 3)
+
+    def fails_once(*wanted):
+        if not failed:
+            failed.append(wanted)
+            raise OSError("gone")
+        return shards.fetch(*wanted)
+
+    failed, ahead = [], ReadAhead(fails_once)
+    with pytest.raises(OSError, match="gone"):
+        shards.read(ahead, shards.clips[0][0])
+    assert ahead.ledger == Ledger(0, 0)
+    for clip in shards.clips[0]:
+        shards.read(ahead, clip)
+
+
+def test_what_was_wrong_is_fetched_anew():
+    shards = Shards([1000] * 3)
+    ahead = ReadAhead(shards.fetch)
+    for clip in shards.clips[0]:
+        shards.read(ahead, clip)
+    before = shards.requests
+    ahead.forget(*shards.clips[0][1])
+    shards.read(ahead, shards.clips[0][1])
+    assert shards.requests == before + 1
+
+
+def test_threads_share_blocks_and_wait_for_each_other():
+    shards = Shards([random.Random(2).randint(1000, 90_000) for _ in range(400)], shards=2)
+    everything = [clip for pair in zip(*shards.clips, strict=True) for clip in pair]
+    lock = threading.Lock()
+
+    def fetch(*wanted):
+        with lock:
+            return shards.fetch(*wanted)
+
+    ahead = ReadAhead(fetch)
+
+    def work(first):
+        for clip in everything[first::8]:
+            shards.read(ahead, clip)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    used = sum(clip[2] for clip in everything)
+    assert shards.nbytes == ahead.ledger.fetched <= 1.3 * used
+    assert ahead.ledger.used == used
+
+
+def test_one_for_each_process_and_a_forked_child_has_its_own():
+    mine = read_ahead()
+    assert read_ahead() is mine
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, b"same" if read_ahead() is mine else b"new!")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 4) == b"new!"
+    os.close(reader)
+    os.close(writer)
+
+
+@given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 2**30), st.booleans(), st.integers())
+def test_a_window_is_no_larger_than_anything_allows(fetched, used, missing, follows, room):
+    ledger = Ledger(fetched, min(fetched, used))
+    extra = extra_bytes(ledger, missing, follows=follows, room=room)
+    assert 0 <= extra <= max(0, MAX_WINDOW_BYTES - missing)
+    assert extra <= max(0, room)
+    assert extra <= max(0, ledger.allowance)
+    assert follows or extra == 0
