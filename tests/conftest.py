@@ -4,14 +4,19 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from environments import install, make_once, python_of
+from hub.server import Hub
 from trees import SmallTree, make_small_tree
 
+import audio_flan
 from audio_flan.demo import make_demo
 
-SHARED_CORPUS = Path(__file__).resolve().parents[2] / "shared/corpus"
+PROJECT = Path(__file__).resolve().parents[1]
+SHARED_CORPUS = PROJECT.parent / "shared/corpus"
 
 
 def pytest_configure():
@@ -29,6 +34,31 @@ def pytest_configure():
 def demo_root(tmp_path_factory) -> Path:
     """The demo corpus: all 80 tasks, not to be changed."""
     return make_demo(tmp_path_factory.mktemp("demo") / "demo").directory
+
+
+@pytest.fixture(scope="session")
+def indexed_root(demo_root, tmp_path_factory) -> Path:
+    """The demo corpus in the indexed form, not to be changed."""
+    return _built(demo_root, tmp_path_factory, "indexed")
+
+
+@pytest.fixture(scope="session")
+def embedded_root(demo_root, tmp_path_factory) -> Path:
+    """The demo corpus in the embedded form, not to be changed."""
+    return _built(demo_root, tmp_path_factory, "embedded")
+
+
+def _built(demo_root, tmp_path_factory, form) -> Path:
+    root = tmp_path_factory.mktemp(form) / "demo"
+    audio_flan.build(demo_root, root, form, shard_size=4_000_000)
+    return root
+
+
+@pytest.fixture(params=["indexed", "embedded"])
+def built_root(request) -> Path:
+    """The demo corpus in each of the built forms, not to be changed."""
+    root: Path = request.getfixturevalue(f"{request.param}_root")
+    return root
 
 
 @pytest.fixture
@@ -49,3 +79,20 @@ def shared_corpus() -> Path:
     if not SHARED_CORPUS.is_dir():
         pytest.skip("the shared corpus is not here")
     return SHARED_CORPUS
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A Hub without repos; `add` gives it some."""
+    with Hub() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def datasets_3_6(tmp_path_factory) -> Path:
+    """The interpreter of an environment with datasets 3.6, what it needs to decode, and this package."""
+
+    def make(folder: Path) -> None:
+        install(folder, "datasets[audio]==3.6.0", PROJECT)
+
+    return python_of(make_once(tmp_path_factory, "datasets-3.6", make))

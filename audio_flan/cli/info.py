@@ -18,19 +18,20 @@ def info(
     """
     from audio_flan.cli.output import human_bytes, print_json, print_table, progress
     from audio_flan.records import SPLITS
-    from audio_flan.release import open_release
-    from audio_flan.release.summary import summarise
+    from audio_flan.streaming import open_root
 
-    release = open_release(root, token=token, revision=revision, cache_dir=cache_dir)
+    source = open_root(root, token=token, revision=revision, cache_dir=cache_dir)
     with progress("reading metadata") as report:
-        summary = summarise(release, report)
+        summary = source.summarise(report)
     if as_json:
         print_json(summary.as_json())
         return
     typer.echo(f"{summary.root}: {summary.form} form")
-    metadata = f"{summary.metadata_files:,} metadata files, {human_bytes(summary.metadata_bytes)}"
-    typer.echo(f"{summary.rows:,} rows in {metadata}")
-    typer.echo(f"{summary.clips:,} clips, {human_bytes(summary.audio_bytes)}")
+    kind = "metadata files" if summary.form == "release" else "row files"
+    typer.echo(f"{summary.rows:,} rows in {summary.row_files:,} {kind}, {human_bytes(summary.row_bytes)}")
+    embedded = summary.form == "embedded"
+    size = "in the rows" if embedded else human_bytes(summary.audio_bytes)
+    typer.echo(f"{summary.clips:,} clips, {size}")
     for column in ("domain", "direction", "split"):
         counts: dict[str, int] = getattr(summary, column)
         order = SPLITS if column == "split" else sorted(counts)

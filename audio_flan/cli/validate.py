@@ -14,6 +14,9 @@ def validate(
     decode: Annotated[
         bool, typer.Option("--decode", help="Decode every clip whole; without it only FLAC is.")
     ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare the hashes of whole files too (built roots).")
+    ] = False,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that open clips.")] = 2,
     as_json: Json = False,
     token: Token = None,
@@ -22,15 +25,16 @@ def validate(
 ) -> None:
     """Check that every row parses, every id resolves and every clip opens; exit with 1 when not.
 
+    Of a built root the sizes of files, the hash of every clip and the counts are checked as well.
+
     Example: audio-flan validate demo --decode
     """
     from audio_flan.cli.output import labelled_progress, print_json, print_table, printable
-    from audio_flan.release import open_release
-    from audio_flan.release.validate import validate as check
+    from audio_flan.streaming import open_root
 
-    release = open_release(root, token=token, revision=revision, cache_dir=cache_dir)
+    source = open_root(root, token=token, revision=revision, cache_dir=cache_dir)
     with labelled_progress() as report_progress:
-        report = check(release, decode=decode, workers=workers, progress=report_progress)
+        report = source.check(decode=decode, deep=deep, workers=workers, progress=report_progress)
     if as_json:
         print_json(report.as_json())
     else:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from audio_flan.loading.examples import RowExamples
 from audio_flan.loading.features import list_kind, row_features
 from audio_flan.loading.info import LazyAudioInfo
 from audio_flan.loading.localise import localise
-from audio_flan.loading.tables import as_table
-from audio_flan.records import SPLITS
-from audio_flan.release import MetadataFile, Release, ReleaseError, open_release
-from audio_flan.streaming import OnError, RowStream
+from audio_flan.loading.tables import as_tables
+from audio_flan.release import ReleaseError
+from audio_flan.streaming import OnError, ReleaseRows, RowSource, RowStream, Wish, open_root
 from audio_flan.taxonomy import list_configs, resolve_config
 
 BUILDER_VERSION = "1.0.0"
@@ -34,7 +32,7 @@ class AudioFlanConfig(BuilderConfig):  # type: ignore[misc]
     Attributes
     ----------
     root : str
-        Folder, ``ORG/NAME`` on the Hub, or ``hf://`` URL of a release.
+        Folder, ``ORG/NAME`` on the Hub, or URL of the data in any form.
     on_error : {"raise", "skip", "null"}
         As in `audio_flan.stream`.
     revision : str, optional
@@ -76,17 +74,17 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         **kwargs: Any,  # noqa: ANN401 - as the base class
     ) -> None:
         config_name = resolve_config(config_name or self.DEFAULT_CONFIG_NAME).name
-        self._release: Release | None = None
+        self._source: RowSource | None = None
         root = kwargs.get("root")
         if root:
-            self._release = open_release(
+            self._source = open_root(
                 root,
                 token=kwargs.get("token"),
                 revision=kwargs.get("revision"),
                 cache_dir=kwargs.get("facts_dir"),
             )
-            kwargs["root"] = self._release.root  # absolute: it is part of the cache key
-            kwargs["fingerprint"] = f"{self._release.fingerprint}-{list_kind()}"
+            kwargs["root"] = self._source.root  # absolute: it is part of the cache key
+            kwargs["fingerprint"] = f"{self._source.fingerprint}-{list_kind()}"
         super().__init__(cache_dir, dataset_name or "audio_flan", config_name, **kwargs)
         self._features = kwargs.get("features") or row_features()
         self.info.features = self._features
@@ -99,17 +97,17 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         )
 
     @property
-    def release(self) -> Release:
-        """The tree it reads.
+    def source(self) -> RowSource:
+        """The data it reads.
 
         Raises
         ------
         ReleaseError
             When it was made without ``root=``.
         """
-        if self._release is None:
+        if self._source is None:
             raise ReleaseError("say where the data is: AudioFlan(config_name=..., root=...)")
-        return self._release
+        return self._source
 
     def as_dataset(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the base class
         """Return the prepared dataset, or one for each split."""
@@ -119,29 +117,27 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:  # noqa: ANN401
         config = resolve_config(self.config.name)
-        release = self.release
+        source = self.source
         if dl_manager.is_streaming:
-            # To see which splits have rows may take reading all there is: the folders have to do.
-            splits = [split for split in SPLITS if release.files(config, [split])]
+            splits = source.splits_allowed(config)
         else:
-            release = self._release = localise(release, config, self.token)
-            splits = release.splits_with_rows(config)
+            if isinstance(source, ReleaseRows):
+                source = self._source = ReleaseRows(localise(source.release, config, self.token))
+            splits = source.splits_with_rows(config)
         if not splits:
             raise ReleaseError(
-                f"{release.root} has no rows of {config.name!r}; audio-flan info shows what it has"
+                f"{source.root} has no rows of {config.name!r}; audio-flan info shows what it has"
             )
         return [
             datasets.SplitGenerator(
-                name=split, gen_kwargs={"files": release.files(config, [split]), "split": split}
+                name=split, gen_kwargs={"files": source.files(config, [split]), "split": split}
             )
             for split in splits
         ]
 
-    def _generate_tables(self, files: list[MetadataFile], split: str) -> Iterator[tuple[int, pa.Table]]:
+    def _generate_tables(self, files: list[Any], split: str) -> Iterator[tuple[int, pa.Table]]:
         stream = self._stream(files, split)
-        rows = iter(stream)
-        for number, batch in enumerate(iter(lambda: list(islice(rows, _ROWS_PER_TABLE)), [])):
-            yield number, as_table(batch)
+        yield from enumerate(as_tables(stream, _ROWS_PER_TABLE))
         keep_quarantine(Path(self._output_dir), split, files, stream.quarantine)
 
     def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> RowExamples:
@@ -153,6 +149,6 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         examples = self._get_examples_iterable_for_split(splits_generator)
         return AudioFlanStream(examples, info=self.info, split=splits_generator.name)
 
-    def _stream(self, files: list[MetadataFile], split: str) -> RowStream:
-        config = resolve_config(self.config.name)
-        return RowStream(self.release, config, [split], on_error=self.config.on_error, files=files)
+    def _stream(self, files: list[Any], split: str) -> RowStream:
+        wish = Wish(resolve_config(self.config.name), (split,), on_error=self.config.on_error)
+        return RowStream(self.source, wish, files)

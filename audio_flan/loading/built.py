@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
-from audio_flan.release import Entry, MetadataFile, Quarantine
+from audio_flan.release import Entry, Quarantine
 from audio_flan.waveform import ClipFault
 
 logger = logging.getLogger("audio_flan")
@@ -15,8 +16,8 @@ logger = logging.getLogger("audio_flan")
 _PATTERN = "quarantine-*.jsonl"
 
 
-def keep_quarantine(folder: Path, split: str, files: Sequence[MetadataFile], quarantine: Quarantine) -> None:
-    """Write down what one job of a build left out, a JSON line for each entry."""
+def keep_quarantine(folder: Path, split: str, files: Sequence[Any], quarantine: Quarantine) -> None:
+    """Write down what one job of a build left out of `files`, a JSON line for each entry."""
     if quarantine:
         job = xxh3_64_hexdigest(repr([file.path for file in files]).encode())
         lines = [msgspec.json.encode(entry.as_json()) for entry in quarantine]

@@ -7,7 +7,6 @@ table formats the rows are put into tables here, under one schema: ``datasets`` 
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from itertools import islice
 from typing import Any
 
 import datasets
@@ -16,18 +15,18 @@ import pyarrow as pa
 from datasets.iterable_dataset import _BaseExamplesIterable
 
 from audio_flan.loading.features import row_features
-from audio_flan.loading.tables import as_table
-from audio_flan.release import MetadataFile, Quarantine
+from audio_flan.loading.tables import as_tables
+from audio_flan.release import Quarantine
 from audio_flan.streaming import Row, RowStream
 
 _ROWS_PER_TABLE = 100
 
 
 class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
-    """Rows of a `RowStream`; its metadata files are the shards.
+    """Rows of a `RowStream`; its files are the shards.
 
-    The state is a shard and a row in it, so that resuming reads one metadata file up to that row and decodes
-    nothing before it.
+    The state is a shard and a row in it, so that resuming reads one file up to that row and decodes nothing
+    before it.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
 
     @property
     def num_shards(self) -> int:
-        """One for each metadata file."""
+        """One for each file."""
         return len(self._stream.files)
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
@@ -77,8 +76,7 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
 
     def _iter_arrow(self) -> Iterator[tuple[int, pa.Table]]:
         rows = (row for _, row in self)
-        for key, batch in enumerate(iter(lambda: list(islice(rows, _ROWS_PER_TABLE)), [])):
-            yield key, as_table(batch)
+        yield from enumerate(as_tables(rows, _ROWS_PER_TABLE))
 
     def _init_state_dict(self) -> dict[str, Any]:
         self._state_dict = {"shard_idx": 0, "shard_example_idx": 0, "type": type(self).__name__}
@@ -95,8 +93,8 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
         return self._with([self._stream.files[i] for i in chosen])
 
     def reshard_data_sources(self) -> "RowExamples":
-        """Return itself: a metadata file is not divided."""
+        """Return itself: a file is not divided."""
         return self
 
-    def _with(self, files: list[MetadataFile]) -> "RowExamples":
+    def _with(self, files: list[Any]) -> "RowExamples":
         return RowExamples(self._stream.over(files), tables=self._tables, last_pass=self._last_pass)

@@ -9,6 +9,7 @@ import datasets.exceptions
 
 from audio_flan.loading.builder import AudioFlan
 from audio_flan.loading.built import lost_a_clip, read_quarantine, report
+from audio_flan.loading.sample import SAMPLE_CONFIG, load_sample
 from audio_flan.records import resolve_split
 from audio_flan.streaming import OnError
 from audio_flan.waveform import AudioError
@@ -34,10 +35,12 @@ def load_dataset(
     Parameters
     ----------
     path : str or path
-        A release tree: a folder, ``ORG/NAME`` on the Hub, or an ``hf://`` URL.
+        The data in any form (release, indexed or embedded): a folder, ``ORG/NAME`` on the Hub, or an
+        ``hf://``, ``https://`` or other URL.
     name : str, optional
         Config: a minor task (``speech_asr``), a major task, a domain or a group; ``all`` by default. An
-        unknown name is an error that says the nearest ones.
+        unknown name is an error that says the nearest ones. Built data also has ``sample``, a few rows of
+        every task.
     split : str, optional
         ``train``, ``validation`` or ``test``, also ``train+test``. By default a dict: of the splits that have
         rows, or when streaming of those that the folders allow for. Slices such as ``train[:5%]`` work when
@@ -63,10 +66,14 @@ def load_dataset(
         For a clip that cannot be read, with ``on_error="raise"``: at once when a table is built, when the row
         is made or the clip is decoded otherwise.
     ReleaseError
-        When there is no release at `path`, or it has no rows of the config.
+        When there is no data at `path`, or it has no rows of the config.
     ValueError
         For a split that the config does not have.
     """
+    if name == SAMPLE_CONFIG:
+        return load_sample(
+            path, split, streaming=streaming, token=token, revision=revision, cache_dir=cache_dir
+        )
     builder = AudioFlan(
         config_name=name,
         root=path,

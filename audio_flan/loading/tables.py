@@ -1,6 +1,6 @@
 """Rows as Arrow tables, audio as the cells that ``datasets.Audio`` stores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
@@ -8,12 +8,24 @@ from audio_flan.loading.features import row_features
 from audio_flan.records.schema import AUDIO_COLUMNS
 from audio_flan.streaming import Row
 
-
-def as_table(rows: Sequence[Row]) -> pa.Table:
-    """Return whole rows as one table, whose schema says for others that its audio is `datasets.Audio`."""
-    return pa.Table.from_pylist([_with_cells(row) for row in rows], row_features().arrow_schema)
+_TABLE_BYTES = 64_000_000
+"""Audio of a table, in bytes; it is ended by the row that reaches it."""
 
 
-def _with_cells(row: Row) -> Row:
-    cells = {column: [audio and dict(audio.items()) for audio in row[column]] for column in AUDIO_COLUMNS}
-    return row | cells
+def as_tables(rows: Iterable[Row], rows_per_table: int) -> Iterator[pa.Table]:
+    """Yield whole rows as tables, whose schema says for others that their audio is `datasets.Audio`.
+
+    A table has up to `rows_per_table` rows, and fewer where the rows carry the bytes of their audio.
+    """
+    schema = row_features().arrow_schema
+    batch: list[Row] = []
+    nbytes = 0
+    for row in rows:
+        cells = {column: [audio and dict(audio.items()) for audio in row[column]] for column in AUDIO_COLUMNS}
+        nbytes += sum(len(cell["bytes"] or b"") for side in cells.values() for cell in side if cell)
+        batch.append(row | cells)
+        if len(batch) == rows_per_table or nbytes >= _TABLE_BYTES:
+            yield pa.Table.from_pylist(batch, schema)
+            batch, nbytes = [], 0
+    if batch:
+        yield pa.Table.from_pylist(batch, schema)

@@ -43,6 +43,12 @@ class Reason(StrEnum):
     SCP_UNSAFE_PATH = "scp_unsafe_path"
     SCP_CONFLICT = "scp_conflict"
 
+    # one file of a built root, or a row or the counts in it
+    MISSING_FILE = "missing_file"
+    CHANGED_FILE = "changed_file"
+    BAD_CELL = "bad_cell"
+    WRONG_COUNT = "wrong_count"
+
     # one clip
     MISSING_AUDIO = "missing_audio"
     EMPTY_AUDIO = "empty_audio"

@@ -6,6 +6,8 @@ from audio_flan.release.layout import MetadataFile
 from audio_flan.release.quarantine import Entry, Quarantine
 from audio_flan.release.reader import read_instances
 from audio_flan.release.release import Release, open_release
+from audio_flan.release.report import Report
+from audio_flan.release.summary import Summary
 from audio_flan.release.tree import LocalTree
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "Quarantine",
     "Release",
     "ReleaseError",
+    "Report",
+    "Summary",
     "Survey",
     "open_release",
     "read_instances",

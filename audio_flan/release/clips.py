@@ -67,7 +67,20 @@ class ClipMap:
             source = self._tree.clip(path, audio_id)
             if isinstance(source, UrlSource):
                 return PlainOrArchived(source, self._archives, path)
-            source = source or self._archives.clip(path)
+        except OSError as error:
+            raise AudioError.of(error, audio_id, path) from error
+        return source or self.archived(audio_id, path)
+
+    def archived(self, audio_id: str, path: str) -> "ClipSource":
+        """Return the source of a clip that is no file of its own.
+
+        Raises
+        ------
+        AudioError
+            As above, ``missing_audio`` when no archive beside `path` has it.
+        """
+        try:
+            source = self._archives.clip(path)
         except (ClipError, OSError) as error:
             raise AudioError.of(error, audio_id, path) from error
         if source is None:

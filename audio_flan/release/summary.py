@@ -23,9 +23,11 @@ class Summary:
     domain, direction, split, corpus, task : dict
         Rows by value of that column.
     clips : int
-        Audio ids that the scp files list.
-    metadata_bytes, audio_bytes : int
-        Sizes on disk; audio is None where it would take a request for each file.
+        Audio ids that the scp files of a release list; clips that rows of a built root use.
+    row_files : int
+        Metadata files of a release, row files of a built root.
+    row_bytes, audio_bytes : int
+        Sizes on disk; audio is None where it lies in the row files, or would take a request for each clip.
     """
 
     form: str
@@ -39,8 +41,8 @@ class Summary:
     task: dict[str, int]
     task_split: dict[str, dict[str, int]]
     clips: int
-    metadata_files: int
-    metadata_bytes: int
+    row_files: int
+    row_bytes: int
     audio_bytes: int | None
 
     def as_json(self) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def summarise(release: Release, progress: Callable[[int, int], None] | None = No
         **{column: dict(sorted(counter.items())) for column, counter in counts.items()},
         task_split={task: dict(counter) for task, counter in task_split.items()},
         clips=len(release.clips),
-        metadata_files=len(files),
-        metadata_bytes=sum(file.size for file in files),
+        row_files=len(files),
+        row_bytes=sum(file.size for file in files),
         audio_bytes=release.tree.folder_bytes("audio_files"),
     )

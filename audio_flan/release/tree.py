@@ -179,6 +179,9 @@ class RemoteTree:
     """Full URL, such as ``hf://datasets/ORG/NAME@REVISION``."""
     storage_options: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    def __reduce__(self) -> tuple[type, tuple[str, dict[str, Any]]]:
+        return type(self), (self.root, self.storage_options)  # not the listings that were cached
+
     @cached_property
     def _fs(self) -> "fsspec.AbstractFileSystem":
         import fsspec
@@ -201,11 +204,51 @@ class RemoteTree:
             self._explain()
         entities = [
             Entity(
-                str(PurePosixPath(path).relative_to(self._base)), int(facts.get("size") or 0), _mark(facts)
+                str(PurePosixPath(path).relative_to(self._base)), int(facts.get("size") or 0), mark_of(facts)
             )
             for path, facts in found.items()
         ]
         return sorted(entities, key=lambda entity: entity.path)
+
+    def walk(self, folder: str) -> Iterator[Entity]:
+        """Yield all files below `folder`, in no order; unlike `find`, it keeps none of them.
+
+        Raises
+        ------
+        OSError
+            When a listing fails.
+        """
+        place = hub_place(self.root)
+        with network_errors(self.root):
+            try:
+                yield from self._walk_hub(place, folder) if place else self._walk_folders(folder)
+            except FileNotFoundError:
+                return
+
+    def _walk_hub(self, place: "HubPlace", folder: str) -> Iterator[Entity]:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import EntryNotFoundError
+        from huggingface_hub.hf_api import RepoFile
+
+        above = f"{place.folder}/" if place.folder else ""
+        listing = HfApi(token=self.storage_options.get("token")).list_repo_tree(
+            place.repo_id, above + folder, recursive=True, revision=place.revision, repo_type="dataset"
+        )
+        try:
+            for item in listing:
+                if isinstance(item, RepoFile):
+                    yield Entity(item.path.removeprefix(above), item.size, item.blob_id)
+        except EntryNotFoundError:
+            return
+
+    def _walk_folders(self, folder: str) -> Iterator[Entity]:
+        for name, _, files in self._fs.walk(f"{self._base}/{folder}", detail=True):
+            for listed in files.values():
+                # A listing on the web tells no sizes.
+                facts = self._fs.info(listed["name"]) if listed.get("size") is None else listed
+                path = str(PurePosixPath(facts["name"]).relative_to(self._base))
+                yield Entity(path, int(facts["size"] or 0), mark_of(facts))
+            self._fs.invalidate_cache(name)
 
     def _explain(self) -> None:
         """Say why a repo on the Hub shows no files, where it is not just empty."""
@@ -374,5 +417,6 @@ def _is_repo_id(text: str) -> bool:
     return bool(slash) and legal and not text.startswith(".")
 
 
-def _mark(facts: dict[str, Any]) -> str:
+def mark_of(facts: dict[str, Any]) -> str:
+    """Return the mark of a file out of what fsspec knows of it; empty when it knows none."""
     return next((str(facts[key]) for key in _MARKS if facts.get(key)), "")

@@ -1,11 +1,9 @@
 """Check a release from end to end: every row parses, every id resolves, every clip opens."""
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from xxhash import xxh3_64_intdigest
@@ -13,50 +11,16 @@ from xxhash import xxh3_64_intdigest
 from audio_flan.records import Instance, Reason, Warn
 from audio_flan.release.catalogue import Survey
 from audio_flan.release.layout import MetadataFile
-from audio_flan.release.quarantine import Entry, Quarantine
+from audio_flan.release.quarantine import Entry
 from audio_flan.release.reader import Placed, read_instances
 from audio_flan.release.release import Release
+from audio_flan.release.report import Progress, Report
 from audio_flan.release.scp import ScpLine
 from audio_flan.waveform import AudioError, ClipFault, LazyAudio
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being checked, how much is done and how much there is."""
-REPORT_LIMIT = 100_000
-"""Entries, and warnings, that a report lists; beyond it they are only counted."""
 _CLIPS_AT_ONCE = 512
 _LENGTH_UNKNOWN = ("FLAC",)
 """Formats whose header does not say how many bytes there are: only decoding shows that the end is missing."""
-
-
-@dataclass
-class Report:
-    """What a check found.
-
-    Attributes
-    ----------
-    rows, clips : int
-        Rows and clips that are good.
-    entries, warnings : Quarantine
-        What is not taken, and what is taken although something about it is odd.
-    """
-
-    form: str = "release"
-    rows: int = 0
-    clips: int = 0
-    entries: Quarantine = field(default_factory=lambda: Quarantine(REPORT_LIMIT))
-    warnings: Quarantine = field(default_factory=lambda: Quarantine(REPORT_LIMIT))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it in the shape of the design, section 11."""
-        return {
-            "form": self.form,
-            "rows": self.rows,
-            "clips": self.clips,
-            "quarantined": len(self.entries),
-            "by_reason": dict(sorted(self.entries.by_reason.items())),
-            "entries": [entry.as_json() for entry in self.entries],
-            "warnings": [entry.as_json() for entry in self.warnings],
-        }
 
 
 def validate(
@@ -74,7 +38,7 @@ def validate(
     progress : callable, optional
         See `Progress`.
     """
-    report = Report()
+    report = Report("release")
     for entity in release.layout.misplaced:
         message = "not where such a file of a release stands, or not named in UTF-8: no reader would find it"
         report.entries.add(Entry(entity.path, None, None, Reason.MISPLACED_FILE, message))

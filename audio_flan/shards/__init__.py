@@ -2,15 +2,16 @@
 
 from audio_flan.shards.cell import PROTOCOL, Cell, CellError, make_cell, parse_cell
 from audio_flan.shards.layout import (
+    CLIP_KINDS,
     FORMS,
     LAYOUT_VERSION,
     MANIFEST_NAME,
+    clip_file,
     folder_name,
     index_file,
     quarantine_file,
     row_file,
     row_glob,
-    tar_file,
 )
 from audio_flan.shards.manifest import (
     CorpusFacts,
@@ -27,6 +28,7 @@ from audio_flan.shards.manifest import (
 )
 
 __all__ = [
+    "CLIP_KINDS",
     "FORMS",
     "LAYOUT_VERSION",
     "MANIFEST_NAME",
@@ -40,6 +42,7 @@ __all__ = [
     "Problem",
     "Recipe",
     "RowCount",
+    "clip_file",
     "folder_name",
     "index_file",
     "make_cell",
@@ -49,7 +52,6 @@ __all__ = [
     "read_manifest",
     "row_file",
     "row_glob",
-    "tar_file",
     "verify",
     "write_manifest",
 ]

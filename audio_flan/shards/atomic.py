@@ -4,6 +4,7 @@ They are made under a temporary name in the same folder, synced to the disk and 
 fails, a rename may be lost, but never shows a file that is not whole; `sync_folders` makes renames last.
 """
 
+import filecmp
 import os
 import shutil
 import tempfile
@@ -17,13 +18,19 @@ TEMPORARY_PREFIX: Final = ".tmp-"
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write a file to; it becomes `path` when the block ends without an error."""
+    """Give a temporary path to write a file to; it becomes `path` when the block ends without an error.
+
+    Where `path` has the same bytes already, it stays as it is.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY_PREFIX)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+        if path.is_file() and not path.is_symlink() and filecmp.cmp(path, temporary, shallow=False):
+            temporary.unlink()
+            return
         temporary.chmod(0o644)
         _sync(temporary)
         temporary.replace(path)

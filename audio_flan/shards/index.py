@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from audio_flan.shards.parquet_reader import ParquetReader
 from audio_flan.shards.schema import INDEX_SCHEMA
 
 GROUP_CLIPS: Final = 8192
@@ -59,24 +60,29 @@ def read_index(path: Path | str) -> Iterator[IndexedClip]:
     groups = int(pq.read_metadata(path).num_row_groups)
     for group in range(groups):
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            yield from _read_group(file, group)
+            yield from _clips(file.read_row_group(group))
 
 
 class ClipIndex:
     """The index of one corpus, opened for looking up.
 
-    Opening reads the footer; `find` reads one row group. It is not safe to be shared by threads.
+    `find` reads one row group. It is not safe to be shared by threads.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self._file = pq.ParquetFile(path, page_checksum_verification=True)
-        footer = self._file.metadata
-        self._firsts = [self._first_id(group) for group in range(footer.num_row_groups)]
+    def __init__(self, reader: ParquetReader) -> None:
+        self._reader = reader
+        lowest = reader.lowest("id")  # not said of ids of more than 4 kB
+        self._firsts = [self._first_id(i) if first is None else str(first) for i, first in enumerate(lowest)]
         self._group = -1
-        self._rows: dict[str, IndexedClip] = {}
+        self._clips: dict[str, IndexedClip] = {}
 
     def __len__(self) -> int:
-        return int(self._file.metadata.num_rows)
+        return sum(self._reader.group_rows)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the ids, sorted, reading one row group at a time."""
+        for group in range(len(self._firsts)):
+            yield from self._reader.read_group(group, ["id"])["id"].to_pylist()
 
     def find(self, audio_id: str) -> IndexedClip | None:
         """Return the clip, or None for an id that this corpus does not store."""
@@ -84,17 +90,13 @@ class ClipIndex:
         if group < 0:
             return None
         if group != self._group:
-            self._rows = {clip.id: clip for clip in _read_group(self._file, group)}
+            self._clips = {clip.id: clip for clip in _clips(self._reader.read_group(group))}
             self._group = group
-        return self._rows.get(audio_id)
+        return self._clips.get(audio_id)
 
     def _first_id(self, group: int) -> str:
-        statistics = self._file.metadata.row_group(group).column(0).statistics
-        if statistics is None or not statistics.has_min_max:  # ids of more than 4 kB are too long for them
-            return str(self._file.read_row_group(group, ["id"])["id"][0].as_py())
-        return str(statistics.min)
+        return str(self._reader.read_group(group, ["id"])["id"][0].as_py())
 
 
-def _read_group(file: pq.ParquetFile, group: int) -> list[IndexedClip]:
-    columns = file.read_row_group(group).to_pydict()
-    return [IndexedClip(*values) for values in zip(*columns.values(), strict=True)]
+def _clips(table: pa.Table) -> list[IndexedClip]:
+    return [IndexedClip(*values) for values in zip(*table.to_pydict().values(), strict=True)]

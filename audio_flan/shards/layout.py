@@ -1,7 +1,8 @@
 """What lies where below a root of the indexed or the embedded form, as pure functions.
 
 ``data/<domain>/<direction>/<major>/<minor>/<split>-00000-of-00007.parquet`` with the names of configs and the
-taxonomy's direction, so that every config and split is one glob; ``audio/<corpus>/<corpus>-00000.tar``;
+taxonomy's direction, so that every config and split is one glob; ``sample/...``;
+``audio/<corpus>/<corpus>-00000.tar`` or ``.parquet``;
 ``index/<corpus>.parquet``; ``quarantine/<corpus>.jsonl``; ``audio_flan.json``.
 """
 
@@ -15,7 +16,11 @@ from audio_flan.taxonomy import resolve_config, taxonomy
 LAYOUT_VERSION: Final = 1
 """Raise it whenever files of the same release come to lie elsewhere or have another content."""
 MANIFEST_NAME: Final = "audio_flan.json"
+SAMPLE_FILE: Final = "sample/train-00000-of-00001.parquet"
+"""A few rows of every task with embedded audio, in both forms."""
 FORMS: Final = ("indexed", "embedded")
+CLIP_KINDS: Final = ("tar", "parquet")
+"""Files of clips of the indexed form; also their extensions."""
 TREE_CORPUS: Final = "_tree"
 """Stands for a corpus where a fault belongs to none."""
 
@@ -66,10 +71,10 @@ def row_glob(config: str, split: str) -> str:
     return "/".join(("data", *parts, f"{split}-*.parquet"))
 
 
-def tar_file(corpus: str, number: int) -> str:
-    """Return the path of the clip shard `number` (from 0) of a corpus."""
+def clip_file(corpus: str, number: int, kind: str) -> str:
+    """Return the path of the clip shard `number` (from 0) of a corpus; `kind` is one of `CLIP_KINDS`."""
     folder = folder_name(corpus)
-    return f"audio/{folder}/{folder}-{number:05d}.tar"
+    return f"audio/{folder}/{folder}-{number:05d}.{kind}"
 
 
 def index_file(corpus: str) -> str:

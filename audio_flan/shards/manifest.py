@@ -14,6 +14,8 @@ from audio_flan.shards.hashing import hash_file
 from audio_flan.shards.layout import LAYOUT_VERSION, MANIFEST_NAME, split_of_row_file
 from audio_flan.taxonomy import resolve_config, taxonomy
 
+REBASE_NAME: Final = ".rebase"
+"""A file that is there while the cells of a root get another base, and holds that base."""
 _MAX_MANIFEST_BYTES: Final = 1 << 30
 
 
@@ -24,8 +26,8 @@ class ManifestError(ValueError):
 class FileFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """One file of the root.
 
-    ``rows`` are those of a row file, ``clips`` those of a tar or an index; ``xxh3`` is the 64-bit XXH3 of the
-    file as 16 hex digits.
+    ``rows`` are those of a row file, ``clips`` those of a clip shard or an index; ``xxh3`` is the 64-bit XXH3
+    of the file as 16 hex digits.
     """
 
     path: str
@@ -36,12 +38,17 @@ class FileFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RowCount(msgspec.Struct, frozen=True):
-    """How many rows share task, split and corpus."""
+    """How many rows share task, split, corpus and direction, and how long their clips are, in seconds.
+
+    ``direction`` is the records' own. A clip counts in ``seconds`` as often as rows refer to it.
+    """
 
     task: str
     split: str
     corpus: str
+    direction: str
     rows: int
+    seconds: float
 
 
 class CorpusFacts(msgspec.Struct, frozen=True):
@@ -49,7 +56,8 @@ class CorpusFacts(msgspec.Struct, frozen=True):
 
     ``rows_in`` = ``rows`` + ``rows_quarantined``; ``clips`` are the clips that rows use, each counted with
     the corpus in whose audio folder it lies, ``clip_bytes`` their size and ``clip_seconds`` their length.
-    ``quarantined`` counts every entry by reason, those of clips and files as well.
+    ``quarantined`` counts every entry by reason, those of clips and files as well. ``clips_transcoded`` are
+    the clips in another encoding than the release has, ``source_bytes`` the size of all clips there.
     """
 
     corpus: str
@@ -60,12 +68,15 @@ class CorpusFacts(msgspec.Struct, frozen=True):
     clip_bytes: int
     clip_seconds: float
     quarantined: dict[str, int]
+    clips_transcoded: int = 0
+    source_bytes: int = 0
 
 
 class Recipe(msgspec.Struct, frozen=True):
     """What a build was asked for. The same recipe for the same release gives the same bytes.
 
-    ``release`` is a hash of the names and sizes of its metadata and scp files.
+    ``release`` is a hash of the names and sizes of its metadata and scp files, ``clips`` the kind of clip
+    shards.
     """
 
     release: str
@@ -75,13 +86,20 @@ class Recipe(msgspec.Struct, frozen=True):
     shard_size: int
     seed: int
     verify: str
+    clips: str = "tar"
+    transcode: str = "none"
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """Everything that is known of a root."""
+    """Everything that is known of a root.
+
+    ``base`` is the URL that stands in the audio cells of the indexed form; empty for a root that is local or
+    embedded.
+    """
 
     layout: int
     taxonomy: str
+    base: str
     recipe: Recipe
     counts: tuple[RowCount, ...]
     corpora: tuple[CorpusFacts, ...]
@@ -165,6 +183,14 @@ class _Version(msgspec.Struct):
     layout: int
 
 
+def interrupted_rebase(root: Path) -> str | None:
+    """Return the base that the cells of `root` are just getting, or were when that was stopped; else None."""
+    try:
+        return (root / REBASE_NAME).read_text("utf-8")
+    except FileNotFoundError:
+        return None
+
+
 def verify(root: Path, *, deep: bool = False) -> Iterator[Problem]:
     """Compare the files of `root` with its manifest; yield what differs.
 
@@ -173,6 +199,10 @@ def verify(root: Path, *, deep: bool = False) -> Iterator[Problem]:
     deep : bool
         Whether to read every file and compare its hash; otherwise only sizes are.
     """
+    base = interrupted_rebase(root)
+    if base is not None:
+        unfinished = f"a rebase has not come to its end: run `audio-flan rebase {root} --base {base!r}` again"
+        yield Problem(REBASE_NAME, unfinished)
     for file in read_manifest(root).files:
         path = root / file.path
         if not path.resolve().is_relative_to(root.resolve()):

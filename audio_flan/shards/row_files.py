@@ -1,16 +1,16 @@
 """Row files: Parquet with page checksums, whose row groups suit the form."""
 
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from audio_flan.records.schema import AUDIO_COLUMNS
-from audio_flan.shards.schema import CELL, DICTIONARY_COLUMNS, STATISTICS_COLUMNS, row_schema
+from audio_flan.shards.row_columns import RowColumns, RowValues
+from audio_flan.shards.schema import DICTIONARY_COLUMNS, STATISTICS_COLUMNS, row_schema
 
 GROUP_ROWS: Final = 4000
 """Rows of a row group at most: about 400 kB compressed, without audio."""
@@ -18,11 +18,6 @@ EMBEDDED_GROUP_BYTES: Final = 8_000_000
 """Audio of a row group with embedded audio, in bytes; a clip that its rows share counts once."""
 _DICTIONARY_BYTES = 1 << 30
 """The dictionary page may hold all audio of a row group; by default it would stop at 1 MB."""
-
-RowValues = tuple[Any, ...]
-"""One row: its values in the order of the columns; an audio column is a list of `CellValue`."""
-CellValue = tuple[bytes | None, str]
-"""The bytes and the path of an audio cell."""
 
 
 class RowFileWriter:
@@ -48,14 +43,16 @@ class RowFileWriter:
         # Without the Arrow schema, which no reader needs, pyarrow leaves out this as well.
         self._writer.add_key_value_metadata({"huggingface": self._schema.metadata[b"huggingface"].decode()})
 
-    def write(self, rows: Sequence[RowValues]) -> None:
+    def write(self, rows: Iterable[RowValues]) -> None:
         """Append `rows` as one row group."""
-        columns = [
-            _audio_array(values) if field.name in AUDIO_COLUMNS else pa.array(values, field.type)
-            for values, field in zip(zip(*rows, strict=True), self._schema, strict=True)
-        ]
-        table = pa.Table.from_arrays(columns, schema=self._schema)
-        self._writer.write_table(table, row_group_size=len(rows))
+        columns = RowColumns()
+        for row in rows:
+            columns.add(row)
+        self.write_table(columns.table())
+
+    def write_table(self, table: pa.Table) -> None:
+        """Append the rows of a table that has the columns of `row_schema` as one row group."""
+        self._writer.write_table(table, row_group_size=table.num_rows)
 
     def __enter__(self) -> Self:
         return self
@@ -64,20 +61,6 @@ class RowFileWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.close()
-
-
-def _audio_array(rows: Sequence[Sequence[CellValue]]) -> pa.Array:
-    """Put the cells of many rows into one array; through Python objects it would take ten times as long."""
-    cells = [cell for row in rows for cell in row]
-    flat = pa.StructArray.from_arrays(
-        [
-            pa.array([data for data, _ in cells], pa.binary()),
-            pa.array([path for _, path in cells], pa.string()),
-        ],
-        fields=list(CELL),
-    )
-    ends = accumulate(map(len, rows), initial=0)
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat)
 
 
 def _leaves(schema: pa.Schema) -> list[str]:

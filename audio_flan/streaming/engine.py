@@ -3,16 +3,18 @@
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from xxhash import xxh3_64_hexdigest
 
 from audio_flan.records import SPLITS, resolve_split
-from audio_flan.release import Entry, MetadataFile, Quarantine, Release, Survey, open_release, read_instances
-from audio_flan.streaming.rows import OnError, Row, RowMaker, check_columns
-from audio_flan.taxonomy import Config, UnknownNameError, resolve_config
+from audio_flan.release import Quarantine
+from audio_flan.streaming.roots import open_root
+from audio_flan.streaming.rows import OnError, Row, Wish, check_columns
+from audio_flan.streaming.source import RowSource
+from audio_flan.taxonomy import UnknownNameError, resolve_config
 from audio_flan.taxonomy.errors import nearest_names
 
 logger = logging.getLogger("audio_flan")
@@ -21,7 +23,6 @@ QUARANTINE_LIMIT = 10_000
 """Entries that a stream keeps; beyond it they are only counted."""
 STATE_VERSION = 1
 """Part of every saved state: raise it whenever the order of rows changes."""
-_ON_ERROR = ("raise", "skip", "null")
 
 
 def stream(
@@ -40,7 +41,7 @@ def stream(
     Parameters
     ----------
     root : str or path
-        A release tree: a folder, ``ORG/NAME`` on the Hub, or an ``hf://`` URL.
+        The data in any form: a folder, ``ORG/NAME`` on the Hub, or an ``hf://``, ``https://`` or other URL.
     config : str
         One of `list_configs`: a minor task (``speech_asr``), a major task, a domain or a group.
     split : str
@@ -67,16 +68,15 @@ def stream(
     UnknownNameError
         For a config, split or column that does not exist.
     ReleaseError
-        When there is no release at `root`.
+        When there is no data at `root`.
 
     Examples
     --------
     >>> for row in audio_flan.stream("demo", "speech_asr"):  # doctest: +SKIP
     ...     print(row["output"], row["input_audio"][0]["array"].shape)
     """
-    chosen, splits, wanted = resolve_config(config), resolve_splits(split), check_columns(columns)
-    release = open_release(root, token=token, revision=revision, cache_dir=cache_dir)
-    return RowStream(release, chosen, splits, columns=wanted, on_error=on_error)
+    wish = Wish(resolve_config(config), resolve_splits(split), check_columns(columns), on_error)
+    return RowStream(open_root(root, token=token, revision=revision, cache_dir=cache_dir), wish)
 
 
 def resolve_splits(split: object) -> tuple[str, ...]:
@@ -110,48 +110,33 @@ class _Position:
 
 
 class RowStream:
-    """Rows of a config and its splits, in the order of the metadata files and of the lines in them.
+    """Rows of a config and its splits, in the order of the files and of the rows in them.
 
     Iterating starts at the beginning, or once where `load_state_dict` points to. One iteration at a time:
     position and quarantine are those of the one that moved last; `over` makes a stream of its own.
 
     Attributes
     ----------
-    files : list of MetadataFile
-        The shards of the stream.
+    source : RowSource
+        The data.
+    wish : Wish
+        What is asked for of it.
+    files : list
+        The metadata or row files: the shards of the stream.
     quarantine : Quarantine
         Records and clips that were not given out by the pass under way or last made.
     """
 
-    def __init__(
-        self,
-        release: Release,
-        config: Config,
-        splits: Collection[str],
-        *,
-        columns: tuple[str, ...] | None = None,
-        on_error: OnError = "raise",
-        files: list[MetadataFile] | None = None,
-    ) -> None:
-        if on_error not in _ON_ERROR:
-            raise ValueError(f"on_error must be one of {', '.join(_ON_ERROR)}, got {on_error!r}")
-        self.release, self.config, self.splits = release, config, tuple(splits)
-        self.columns, self.on_error = columns, on_error
-        self.files = release.files(config, splits) if files is None else files
+    def __init__(self, source: RowSource, wish: Wish, files: Sequence[Any] | None = None) -> None:
+        self.source, self.wish = source, wish
+        self.files = source.files(wish.config, wish.splits) if files is None else list(files)
         self.quarantine = Quarantine(QUARANTINE_LIMIT)
         self._position = _Position()
         self._resume: _Position | None = None
 
-    def over(self, files: Sequence[MetadataFile]) -> "RowStream":
+    def over(self, files: Sequence[Any]) -> "RowStream":
         """Return a stream of the same rows of other files, with a position and a quarantine of its own."""
-        return RowStream(
-            self.release,
-            self.config,
-            self.splits,
-            columns=self.columns,
-            on_error=self.on_error,
-            files=list(files),
-        )
+        return RowStream(self.source, self.wish, files)
 
     def __iter__(self) -> Iterator[Row]:
         start, self._resume = self._resume or _Position(), None
@@ -165,7 +150,7 @@ class RowStream:
             for index in range(start.file, len(self.files)):
                 skip = start.row if index == start.file else 0
                 position.file, position.row = index, skip
-                for row in self.rows_of(self.files[index], skip):
+                for row in self.source.rows(self.files[index], self.wish, self.quarantine, skip):
                     position.row += 1
                     if row is not None:
                         given = True
@@ -173,46 +158,20 @@ class RowStream:
             position.file, position.row = len(self.files), 0
         finally:
             if not sys.is_finalizing():  # an iterator that is left behind ends with the interpreter
-                self.release.catalogue.save()
+                self.source.end_pass()
         if not given and start == _Position():
-            logger.warning("%s has no rows of %s", self.release.root, self._name)
+            logger.warning("%s has no rows of %s", self.source.root, self._name)
         if self.quarantine:
             logger.warning(
                 "%s of %s: %s; `audio-flan validate` lists them",
-                self.config.name,
-                self.release.root,
+                self.wish.config.name,
+                self.source.root,
                 self.quarantine,
             )
 
-    def rows_of(self, file: MetadataFile, skip: int = 0) -> Iterator[Row | None]:
-        """Yield the rows of one file after the first `skip`; None for a row left out by ``on_error="skip"``.
-
-        Reading a file to its end tells the catalogue what it holds.
-        """
-        if self.release.nothing_in(file, self.config, self.splits):
-            return
-        maker = RowMaker(self.release, self.on_error, self.columns, self.quarantine)
-        survey = Survey(file)
-
-        def report(entry: Entry) -> None:
-            survey.add_fault(entry)
-            self.quarantine.add(entry)
-
-        tasks, splits = self.config.task_names, self.splits
-        for placed in read_instances(self.release.tree, file, report):
-            instance = placed.instance
-            survey.add(instance)
-            if instance.task in tasks and instance.split in splits:
-                if skip:
-                    skip -= 1
-                else:
-                    yield maker.row(placed, file)
-        self.release.catalogue.put(file, survey.facts())
-
     def __len__(self) -> int:
-        """Count the rows; reads the metadata files that the catalogue does not know yet."""
-        facts = self.release.catalogue.complete(self.release.tree, self.files)
-        return sum(each.rows(self.config.task_names, self.splits) for each in facts)
+        """Count the rows; of a release, reads the metadata files that the catalogue does not know yet."""
+        return self.source.count(self.files, self.wish.config, self.wish.splits)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the position after the last row given out, and of what it is a position."""
@@ -222,13 +181,13 @@ class RowStream:
     @property
     def _identity(self) -> str:
         """What a position in this stream must not be taken for: another config, splits or data."""
-        files = [(file.path, file.size) for file in self.files]
-        key = repr((STATE_VERSION, self.config.name, self.splits, self.on_error, files))
+        files = [self.source.state_key(file) for file in self.files]
+        key = repr((STATE_VERSION, self.wish.config.name, self.wish.splits, self.wish.on_error, files))
         return f"{self._name} {xxh3_64_hexdigest(key.encode())}"
 
     @property
     def _name(self) -> str:
-        return f"{self.config.name}, {'+'.join(self.splits)}"
+        return f"{self.wish.config.name}, {'+'.join(self.wish.splits)}"
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next iteration go on at `state`; no clip before it is touched.

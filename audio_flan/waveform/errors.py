@@ -19,7 +19,7 @@ class ClipFault(StrEnum):
     NOT_AUDIO = "not_audio"
     """No audio format is recognised, for example a text named ``.wav``."""
     DAMAGED_AUDIO = "damaged_audio"
-    """The format is recognised, but the clip contradicts itself or does not decode."""
+    """The format is recognised, but the clip contradicts itself or its checksum, or does not decode."""
     UNSUPPORTED_AUDIO = "unsupported_audio"
     """The format is recognised, but no installed decoder reads it."""
     UNREADABLE_AUDIO = "unreadable_audio"

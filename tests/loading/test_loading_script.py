@@ -33,23 +33,9 @@ print(len(configs), "configs")
 
 
 @pytest.mark.slow
-def test_datasets_3_6_runs_the_script_and_the_package(demo_root, tmp_path):
-    environment = tmp_path / "datasets-3.6"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-    python = environment / "bin/python"
-    install = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "datasets==3.6.0",
-        str(ROOT),
-    ]
-    subprocess.run(install, check=True)
+def test_datasets_3_6_runs_the_script_and_the_package(datasets_3_6, demo_root, tmp_path):
     done = subprocess.run(
-        [python, "-c", CHECK, str(demo_root), str(ROOT / "loading_script.py")],
+        [datasets_3_6, "-c", CHECK, str(demo_root), str(ROOT / "loading_script.py")],
         cwd=tmp_path,
         capture_output=True,
         text=True,

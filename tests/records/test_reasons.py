@@ -56,7 +56,7 @@ def test_the_limits_are_those_of_the_reference():
     from audio_flan.records.json_text import MAX_DEPTH
     from audio_flan.release.clip_table import MAX_SCP_LINE_BYTES
     from audio_flan.release.lines import MAX_GZIP_GROWTH, MAX_LINE_BYTES
-    from audio_flan.release.validate import REPORT_LIMIT
+    from audio_flan.release.report import REPORT_LIMIT
     from audio_flan.streaming.engine import QUARANTINE_LIMIT
 
     text = REFERENCE.read_text()

@@ -84,7 +84,7 @@ def test_totals(rows, expected, summary):
     assert len(rows) == summary.rows == expected["instances"]
     assert len({row["uuid"] for row in rows}) == expected["unique_uuids"]
     assert len({row["task"] for row in rows}) == expected["minor_tasks_canonical"]
-    assert summary.metadata_files == expected["jsonl_files"]
+    assert summary.row_files == expected["jsonl_files"]
     unseen = Counter(json.dumps(row["unseen"]) for row in rows)
     assert unseen == expected["per_unseen"]
 

@@ -25,6 +25,7 @@ from audio_flan.shards import (
 from audio_flan.shards.atomic import atomic_folder, atomic_path, remove_leftovers
 from audio_flan.shards.hashing import hash_file
 from audio_flan.shards.index import ClipIndex, IndexedClip, read_index, write_index
+from audio_flan.shards.parquet_reader import ParquetReader
 from audio_flan.shards.row_files import RowFileWriter
 from audio_flan.shards.schema import row_features
 
@@ -74,18 +75,22 @@ def index(tmp_path_factory) -> Path:
     return path
 
 
+def open_index(path):
+    data = path.read_bytes()
+    return ClipIndex(ParquetReader(path.name, len(data), lambda offset, nbytes: data[offset:][:nbytes]))
+
+
 def test_the_index_gives_back_every_clip(index):
     assert list(read_index(index)) == [clip(i) for i in range(20_000)]
-    assert len(ClipIndex(index)) == 20_000
+    assert len(open_index(index)) == 20_000
+    assert list(open_index(index)) == [clip(i).id for i in range(20_000)]
 
 
 def test_an_id_is_found_by_reading_one_row_group(index, monkeypatch):
     read = []
-    real = pq.ParquetFile.read_row_group
-    monkeypatch.setattr(
-        pq.ParquetFile, "read_row_group", lambda self, i, *a: read.append(i) or real(self, i, *a)
-    )
-    table = ClipIndex(index)
+    real = ParquetReader.read_group
+    monkeypatch.setattr(ParquetReader, "read_group", lambda self, i: read.append(i) or real(self, i))
+    table = open_index(index)
     for i in (0, 999, 1000, 12_345, 19_999):
         assert table.find(f"id-{i:06d}") == clip(i)
     assert read == [0, 1, 12, 19]
@@ -96,10 +101,10 @@ def test_an_id_is_found_by_reading_one_row_group(index, monkeypatch):
 def test_ids_too_long_for_statistics_and_no_ids_at_all(tmp_path):
     ids = sorted(["ü" * 9000, "a" * 9000, "b"])
     write_index(tmp_path / "a", [clip(i, audio_id) for i, audio_id in enumerate(ids)], group_clips=1)
-    table = ClipIndex(tmp_path / "a")
+    table = open_index(tmp_path / "a")
     assert [table.find(audio_id).id for audio_id in ids] == ids
     write_index(tmp_path / "b", [])
-    assert ClipIndex(tmp_path / "b").find("a") is None
+    assert open_index(tmp_path / "b").find("a") is None
     assert list(read_index(tmp_path / "b")) == []
 
 
@@ -154,8 +159,8 @@ def root(tmp_path) -> Path:
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_bytes(b"rows")
     facts = FileFacts(path, 4, hash_file(tmp_path / path), rows=3)
-    counts = (RowCount("speech_asr", "train", "c", 3),)
-    write_manifest(tmp_path, Manifest(1, "t", RECIPE, counts, (), (facts,)))
+    counts = (RowCount("speech_asr", "train", "c", "understanding", 3, 6.0),)
+    write_manifest(tmp_path, Manifest(1, "t", "", RECIPE, counts, (), (facts,)))
     return tmp_path
 
 

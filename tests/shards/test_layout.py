@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio_flan.records import SPLITS
-from audio_flan.shards import folder_name, row_file, row_glob, tar_file
+from audio_flan.shards import clip_file, folder_name, row_file, row_glob
 from audio_flan.shards.layout import split_of_row_file
 from audio_flan.taxonomy import list_configs, resolve_config, taxonomy
 
@@ -33,7 +33,7 @@ def test_it_is_the_layout_of_the_design():
     path = "data/speech/understanding/speech_recognition/speech_asr/train-00000-of-00007.parquet"
     assert FILES["speech_asr", "train"] == path
     assert row_glob("generation", "test") == "data/*/generation/*/*/test-*.parquet"
-    assert tar_file("01_FSDD", 0) == "audio/01_FSDD/01_FSDD-00000.tar"
+    assert clip_file("01_FSDD", 0, "tar") == "audio/01_FSDD/01_FSDD-00000.tar"
 
 
 def test_a_row_file_tells_its_task_and_split():

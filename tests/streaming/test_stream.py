@@ -135,7 +135,11 @@ def test_the_catalogue_spares_files_that_hold_none_of_a_task(demo_copy):
     rows = uuids(stream)
     again = audio_flan.stream(demo_copy, "speech_asr", "train")
     assert again.files == stream.files  # positions count on it, whatever has been read meanwhile
-    spared = [file for file in again.files if again.release.nothing_in(file, again.config, again.splits)]
+    spared = [
+        file
+        for file in again.files
+        if again.source.release.nothing_in(file, again.wish.config, again.wish.splits)
+    ]
     assert 0 < len(spared) < len(again.files)
     for file in spared:
         (demo_copy / file.path).unlink()

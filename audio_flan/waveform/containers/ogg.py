@@ -20,7 +20,7 @@ _END_OF_STREAM = 4
 _MIRROR = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _INVERT = 0xFFFFFFFF
 
-_OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
+OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 _OPUS_CLOCK = 48_000
 # Frames of one Opus frame at 48 kHz, by the upper five bits of a packet's first byte (RFC 6716, table 2).
 _OPUS_FRAME = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
@@ -57,6 +57,31 @@ def parse(data: bytes) -> AudioHeader | None:
     if marker[:7] == b"\x01vorbis":
         return _vorbis(data, pages)
     return None
+
+
+def with_serial(data: bytes, serial: int) -> bytes:
+    """Give every page of a clip of one stream this serial number (32 bits), and mend the checksums.
+
+    Parameters
+    ----------
+    data
+        The whole clip.
+    serial
+        The number of the stream, which encoders choose by chance.
+
+    Raises
+    ------
+    ClipError
+        A page is missing, damaged or cut.
+    """
+    changed, start = bytearray(data), 0
+    for page in _verified_pages(data):
+        changed[start + 14 : start + 18] = serial.to_bytes(4, "little")
+        mirrored = memoryview(bytes(changed[start : page.end]).translate(_MIRROR))
+        checksum = _checksum(mirrored, 0, len(mirrored)).to_bytes(4, "big").translate(_MIRROR)
+        changed[start + _CHECKSUM.start : start + _CHECKSUM.stop] = checksum
+        start = page.end
+    return bytes(changed)
 
 
 class _Page(NamedTuple):
@@ -134,7 +159,7 @@ def _opus(data: bytes, pages: list[_Page]) -> AudioHeader | None:
     head = pages[0].body
     channels = data[head + 9]
     pre_skip, rate = struct.unpack_from("<HI", data, head + 10)
-    if rate not in _OPUS_RATES:
+    if rate not in OPUS_RATES:
         return None  # libsndfile chooses a rate
     by_page = _packets(data, pages)
     sound = [packet for ended in by_page for packet in ended][2:]

@@ -1,0 +1,45 @@
+"""The config ``sample`` of built roots: a few rows of every task, with their sound in one small file."""
+
+import os
+from typing import Any, Final
+
+import datasets
+
+from audio_flan.fetch import open_built
+from audio_flan.loading.features import row_features
+from audio_flan.release import ReleaseError
+from audio_flan.shards.layout import SAMPLE_FILE
+
+SAMPLE_CONFIG: Final = "sample"
+
+
+def load_sample(
+    path: str | os.PathLike[str],
+    split: str | None,
+    *,
+    streaming: bool,
+    token: str | bool | None,
+    revision: str | None,
+    cache_dir: str | os.PathLike[str] | None,
+) -> Any:  # noqa: ANN401 - one of four classes of datasets, by split and streaming
+    """Load the sample of a built root; all its rows are in ``train``, their own split is a column.
+
+    Raises
+    ------
+    ReleaseError
+        When the root was not built.
+    """
+    store, manifest = open_built(path, token=token, revision=revision)
+    if manifest is None:
+        message = f"only built data has a sample, and {store.root} is a release; load one of its tasks"
+        raise ReleaseError(message)
+    options = {"token": token} if store.root.startswith("hf://") and token is not None else None
+    return datasets.load_dataset(
+        "parquet",
+        data_files={"train": f"{store.root}/{SAMPLE_FILE}"},
+        split=split,
+        streaming=streaming,
+        features=row_features(),
+        storage_options=options,
+        cache_dir=None if cache_dir is None else os.fspath(cache_dir),
+    )

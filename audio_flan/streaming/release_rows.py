@@ -1,0 +1,155 @@
+"""Rows of the release form: records of metadata files, and clips by the scp files."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from audio_flan.records import SPLITS, Instance
+from audio_flan.release import (
+    Entry,
+    MetadataFile,
+    Quarantine,
+    Release,
+    Report,
+    Summary,
+    Survey,
+    read_instances,
+)
+from audio_flan.release.report import Progress
+from audio_flan.streaming.rows import NO_CLIPS, Clips, Place, Row, SkipRow, Wish, listen
+from audio_flan.taxonomy import Config
+from audio_flan.waveform import LazyAudio
+
+
+class ReleaseRows:
+    """Rows of a release, in the order of the metadata files and of the lines in them.
+
+    The methods are those of `RowSource`.
+    """
+
+    form = "release"
+
+    def __init__(self, release: Release) -> None:
+        self.release = release
+
+    @property
+    def root(self) -> str:
+        """Folder or URL."""
+        return self.release.root
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the metadata and scp files."""
+        return self.release.fingerprint
+
+    def files(self, config: Config, splits: Collection[str]) -> list[MetadataFile]:
+        """List metadata files whose folders do not rule them out."""
+        return self.release.files(config, splits)
+
+    def rows(
+        self, file: MetadataFile, wish: Wish, quarantine: Quarantine, skip: int = 0
+    ) -> Iterator[Row | None]:
+        """Yield rows; reading a file to its end tells the catalogue what it holds."""
+        if self.release.nothing_in(file, wish.config, wish.splits):
+            return
+        survey = Survey(file)
+
+        def report(entry: Entry) -> None:
+            survey.add_fault(entry)
+            quarantine.add(entry)
+
+        clips = self.release.clips
+
+        def find(audio_id: str) -> LazyAudio:
+            return LazyAudio(clips.locate(audio_id), audio_id)
+
+        tasks, splits, columns, wants_clips = (
+            wish.config.task_names,
+            wish.splits,
+            wish.columns,
+            wish.wants_clips,
+        )
+        for placed in read_instances(self.release.tree, file, report):
+            instance = placed.instance
+            survey.add(instance)
+            if instance.task not in tasks or instance.split not in splits:
+                continue
+            if skip:
+                skip -= 1
+                continue
+            inputs = outputs = NO_CLIPS
+            if wants_clips:
+                place = Place(file.path, placed.line, placed.byte_offset, instance.uuid)
+                try:
+                    inputs = listen(instance.input_audio_ids, find, wish, place, quarantine)
+                    outputs = listen(instance.output_audio_ids, find, wish, place, quarantine)
+                except SkipRow:
+                    yield None
+                    continue
+            row = _row(instance, file.corpus, inputs, outputs)
+            yield row if columns is None else {name: row[name] for name in columns}
+        self.release.catalogue.put(file, survey.facts())
+
+    def count(self, files: Sequence[MetadataFile], config: Config, splits: Collection[str]) -> int:
+        """Count rows; reads the metadata files that the catalogue does not know yet."""
+        facts = self.release.catalogue.complete(self.release.tree, files)
+        return sum(each.rows(config.task_names, splits) for each in facts)
+
+    def splits_allowed(self, config: Config) -> list[str]:
+        """List the splits that the folders allow for."""
+        return [split for split in SPLITS if self.release.files(config, [split])]
+
+    def splits_with_rows(self, config: Config) -> list[str]:
+        """List splits with rows; files are read as far as it takes to see one of each."""
+        return self.release.splits_with_rows(config)
+
+    def state_key(self, file: MetadataFile) -> object:
+        """Return path and size."""
+        return file.path, file.size
+
+    def end_pass(self) -> None:
+        """Save the catalogue."""
+        self.release.catalogue.save()
+
+    def summarise(self, progress: Callable[[int, int], None] | None = None) -> Summary:
+        """Count; reads the metadata files that the catalogue does not know yet."""
+        from audio_flan.release.summary import summarise
+
+        return summarise(self.release, progress)
+
+    def check(
+        self,
+        *,
+        decode: bool = False,
+        deep: bool = False,  # noqa: ARG002 - a release has no hashes
+        workers: int = 2,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Check every record, every scp line and every clip."""
+        from audio_flan.release.validate import validate
+
+        return validate(self.release, decode=decode, workers=workers, progress=progress)
+
+
+def _row(instance: Instance, corpus: str, inputs: Clips, outputs: Clips) -> Row:
+    return {
+        "uuid": instance.uuid,
+        "instruction": instance.instruction,
+        "input": instance.input,
+        "output": instance.output,
+        "split": instance.split,
+        "domain": instance.domain,
+        "major": instance.major,
+        "minor": instance.minor,
+        "task": instance.task,
+        "direction": instance.direction,
+        "unseen": instance.unseen,
+        "source": instance.source,
+        "corpus": corpus,
+        "other": instance.other,
+        "extra": instance.extra,
+        "input_audio": inputs[0],
+        "output_audio": outputs[0],
+        "input_audio_ids": instance.input_audio_ids,
+        "output_audio_ids": instance.output_audio_ids,
+        "input_seconds": inputs[1],
+        "output_seconds": outputs[1],
+    }

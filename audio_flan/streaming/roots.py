@@ -1,0 +1,45 @@
+"""Which form of the data lies at a root."""
+
+import os
+
+from audio_flan.fetch import open_built
+from audio_flan.release import open_release
+from audio_flan.streaming.release_rows import ReleaseRows
+from audio_flan.streaming.source import RowSource
+
+
+def open_root(
+    root: str | os.PathLike[str],
+    *,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> RowSource:
+    """Open the data at `root`, in whichever form it is: what has a manifest was built, the rest is a release.
+
+    Raises
+    ------
+    ReleaseError
+        When there is no data there.
+    ManifestError
+        When there is a manifest and it cannot be understood.
+    """
+    source = _open_built(root, token, revision)
+    if source is not None:
+        return source
+    return ReleaseRows(open_release(root, token=token, revision=revision, cache_dir=cache_dir))
+
+
+def _open_built(
+    root: str | os.PathLike[str], token: str | bool | None, revision: str | None
+) -> RowSource | None:
+    """Open a root that has a manifest; on the Hub as of one commit, whatever is pushed meanwhile."""
+    try:
+        store, manifest = open_built(root, token=token, revision=revision)
+    except (FileNotFoundError, PermissionError):
+        return None  # opening it as a release says what is the matter
+    if manifest is None:
+        return None
+    from audio_flan.streaming.shard_rows import ShardRows  # and pyarrow with it
+
+    return ShardRows(store, manifest)

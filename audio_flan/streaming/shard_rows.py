@@ -1,0 +1,162 @@
+"""Rows of the indexed and the embedded form: Parquet row files, and clips in them or where they point to."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import Final
+
+import msgspec
+from xxhash import xxh3_64_hexdigest
+
+from audio_flan.records import SPLITS
+from audio_flan.records.schema import AUDIO_COLUMNS, COLUMNS
+from audio_flan.release import Quarantine, Report, Summary
+from audio_flan.release.report import Progress
+from audio_flan.shards import FileFacts, Manifest
+from audio_flan.shards.parquet_reader import ParquetError, ParquetReader
+from audio_flan.shards.row_columns import CellValue
+from audio_flan.shards.row_tables import SOUND_LEAVES, rows_of_table
+from audio_flan.shards.store import Store
+from audio_flan.shards.summary import summarise_root
+from audio_flan.streaming.rows import CLIP_COLUMNS, Place, Row, SkipRow, Wish, listen
+from audio_flan.taxonomy import Config
+from audio_flan.waveform import BytesSource, LazyAudio
+
+_SIDES: Final = ("input", "output")
+
+
+class ShardRows:
+    """Rows of a built root, in the order of the row files.
+
+    The methods are those of `RowSource`.
+    """
+
+    def __init__(self, store: Store, manifest: Manifest) -> None:
+        self.store, self.manifest = store, manifest
+
+    @property
+    def form(self) -> str:
+        """``indexed`` or ``embedded``."""
+        return self.manifest.form
+
+    @property
+    def root(self) -> str:
+        """Folder or URL."""
+        return self.store.root
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the manifest, which has the hashes of all files."""
+        return xxh3_64_hexdigest(msgspec.json.encode(self.manifest))
+
+    def files(self, config: Config, splits: Collection[str]) -> list[FileFacts]:
+        """List row files of `config` in `splits`."""
+        return self.manifest.row_files(config.name, splits)
+
+    def rows(
+        self, file: FileFacts, wish: Wish, quarantine: Quarantine, skip: int = 0
+    ) -> Iterator[Row | None]:
+        """Yield rows; only the row groups after the first `skip` rows are read.
+
+        Raises
+        ------
+        ParquetError
+            When the file is damaged or is not one of ours.
+        AudioError
+            With ``on_error="raise"``, for a clip with a bad cell.
+        """
+        reader = ParquetReader(
+            f"{self.root}/{file.path}", file.nbytes, partial(self.store.read_range, file.path)
+        )
+        wanted = _columns_to_read(wish)
+        missing = [column for column in wanted or COLUMNS if column not in reader.columns]
+        if missing:
+            raise ParquetError(f"{self.root}/{file.path} has no column {missing[0]!r}")
+        first = 0
+        for group, rows in enumerate(reader.group_rows):
+            if skip >= first + rows:
+                first += rows
+                continue
+            table = reader.read_group(group, wanted, dictionaries=SOUND_LEAVES)
+            start = max(skip - first, 0)
+            for number, row in enumerate(rows_of_table(table.slice(start)), first + start + 1):
+                yield self._finished(row, wish, Place(file.path, number, None, row["uuid"]), quarantine)
+            first += rows
+
+    def _finished(self, row: Row, wish: Wish, place: Place, quarantine: Quarantine) -> Row | None:
+        """Turn the cells of a row into clips, and leave out what only helped."""
+        if wish.wants_clips:
+            try:
+                for side in _SIDES:
+                    self._listen(row, side, wish, place, quarantine)
+            except SkipRow:
+                return None
+        if wish.columns is None:
+            return row
+        return {name: row[name] for name in wish.columns}
+
+    def _listen(self, row: Row, side: str, wish: Wish, place: Place, quarantine: Quarantine) -> None:
+        ids, cells = row[f"{side}_audio_ids"], row[f"{side}_audio"]
+        if len(ids) != len(cells):
+            raise ParquetError(
+                f"{self.root}/{place.file}, row {place.line}: {len(ids)} ids of {side} audio, "
+                f"and {len(cells)} cells"
+            )
+        if wish.on_error == "raise":  # the lengths are known: nothing has to be read
+            row[f"{side}_audio"] = [self._clip(*pair) for pair in zip(ids, cells, strict=True)]
+            return
+        cell_of = dict(zip(ids, cells, strict=True))
+
+        def find(audio_id: str) -> LazyAudio:
+            return self._clip(audio_id, cell_of[audio_id])
+
+        clips, seconds = listen(ids, find, wish, place, quarantine)
+        row[f"{side}_audio"], row[f"{side}_seconds"] = clips, seconds
+
+    def _clip(self, audio_id: str, cell: CellValue) -> LazyAudio:
+        data, path = cell
+        if data is not None:
+            return LazyAudio(BytesSource(data, path), audio_id, data=data)
+        return LazyAudio(self.store.clip(path), audio_id)
+
+    def count(self, files: Sequence[FileFacts], config: Config, splits: Collection[str]) -> int:  # noqa: ARG002
+        """Count rows, by the manifest: a row file holds rows of one task and split."""
+        return sum(file.rows for file in files)
+
+    def splits_allowed(self, config: Config) -> list[str]:
+        """List splits with rows: the manifest says it."""
+        return self.splits_with_rows(config)
+
+    def splits_with_rows(self, config: Config) -> list[str]:
+        """List splits with rows, by the manifest."""
+        return [split for split in SPLITS if self.manifest.rows(config.name, split)]
+
+    def state_key(self, file: FileFacts) -> object:
+        """Return path and hash."""
+        return file.path, file.xxh3
+
+    def end_pass(self) -> None:
+        """Do nothing: all is known."""
+
+    def summarise(self, progress: Callable[[int, int], None] | None = None) -> Summary:  # noqa: ARG002
+        """Count, by the manifest."""
+        return summarise_root(self.root, self.manifest)
+
+    def check(
+        self, *, decode: bool = False, deep: bool = False, workers: int = 2, progress: Progress | None = None
+    ) -> Report:
+        """Check every file, every clip and every row."""
+        from audio_flan.shards.checking import check_root
+
+        return check_root(
+            self.store, self.manifest, decode=decode, deep=deep, workers=workers, progress=progress
+        )
+
+
+def _columns_to_read(wish: Wish) -> list[str] | None:
+    """List the columns to read; None for all."""
+    if wish.columns is None:
+        return None
+    if not wish.wants_clips:
+        return ["uuid", *(column for column in wish.columns if column != "uuid")]
+    needed = {"uuid", *wish.columns, *CLIP_COLUMNS, *(f"{column}_ids" for column in AUDIO_COLUMNS)}
+    return [column for column in COLUMNS if column in needed]
