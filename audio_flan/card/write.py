@@ -1,0 +1,61 @@
+"""README.md of a root on a disk."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from audio_flan.card.front_matter import CardError
+from audio_flan.card.merge import merge_card
+from audio_flan.card.metadata import card_metadata
+from audio_flan.card.text import card_text
+from audio_flan.release.tree import hub_place
+from audio_flan.shards import Manifest
+from audio_flan.shards.atomic import write_atomically
+from audio_flan.shards.layout import SAMPLE_FILE
+
+CARD_NAME: Final = "README.md"
+
+
+def make_card(root: Path, manifest: Manifest, repo_id: str | None = None) -> str:
+    """Return the card of a root, with what people wrote in the one that is there.
+
+    Parameters
+    ----------
+    repo_id : str, optional
+        ORG/NAME on the Hub; by default the repo that the manifest's base names, if it does.
+
+    Raises
+    ------
+    CardError
+        When the card that is there cannot be taken apart.
+    """
+    place = hub_place(manifest.base)
+    if repo_id is None and place and not place.folder:
+        repo_id = place.repo_id
+    path = root / CARD_NAME
+    existing = path.read_text("utf-8") if path.exists() else None
+    text = card_text(manifest, repo_id, _example(root))
+    try:
+        return merge_card(card_metadata(manifest, repo_id), text, existing)
+    except CardError as error:
+        raise CardError(f"{path}: {error}") from None
+
+
+def write_card(root: Path, manifest: Manifest, repo_id: str | None = None) -> None:
+    """Write README.md of a root; the parameters are those of `make_card`."""
+    write_atomically(root / CARD_NAME, make_card(root, manifest, repo_id).encode())
+
+
+def _example(root: Path) -> dict[str, Any] | None:
+    """Read the first row of the sample; None when there is none."""
+    from audio_flan.shards.parquet_reader import ParquetReader
+
+    path = root / SAMPLE_FILE
+    if not path.exists():
+        return None
+    with path.open("rb") as handle:
+        descriptor = handle.fileno()
+        size = os.fstat(descriptor).st_size
+        reader = ParquetReader(str(path), size, lambda offset, nbytes: os.pread(descriptor, nbytes, offset))
+        row: dict[str, Any] = reader.read_group(0).slice(0, 1).to_pylist()[0]
+        return row

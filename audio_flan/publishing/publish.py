@@ -1,0 +1,191 @@
+"""A built root onto the Hub."""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audio_flan.card import CARD_NAME, write_card
+from audio_flan.fetch.retry import TransientError
+from audio_flan.publishing.errors import PublishError
+from audio_flan.publishing.journal import Journal
+from audio_flan.publishing.plan import (
+    LAST_FILES,
+    PublishPlan,
+    base_of_repo,
+    describe_problems,
+    describe_restricted,
+    restricted_corpora,
+)
+from audio_flan.publishing.rebase import Progress, rebase
+from audio_flan.publishing.upload import Repo, upload
+from audio_flan.shards import read_manifest, verify
+from audio_flan.shards.manifest import interrupted_rebase
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+
+@dataclass(frozen=True)
+class PublishSummary:
+    """What publishing has done: files sent by this run, and files of older builds that were removed."""
+
+    root: str
+    repo_id: str
+    revision: str | None
+    base: str
+    files: int
+    bytes: int
+    removed: int
+    commit_url: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return asdict(self)
+
+
+def plan_publish(
+    root: str | os.PathLike[str], repo_id: str, *, revision: str | None = None, deep: bool = False
+) -> PublishPlan:
+    """Say what `publish` would do; nothing is changed, and nobody is asked over the network.
+
+    The parameters are those of `publish`.
+    """
+    folder = Path(root)
+    _check_repo_id(repo_id)
+    manifest = read_manifest(folder)
+    last = sum((folder / name).stat().st_size for name in LAST_FILES if (folder / name).exists())
+    indexed = manifest.form == "indexed"
+    return PublishPlan(
+        root=str(root),
+        repo_id=repo_id,
+        revision=revision,
+        form=manifest.form,
+        base_before=manifest.base,
+        base=base_of_repo(repo_id, revision) if indexed else "",
+        files=len(manifest.files) + len(LAST_FILES),
+        bytes=sum(file.nbytes for file in manifest.files) + last,
+        restricted=tuple(restricted_corpora(manifest)),
+        problems=tuple(verify(folder, deep=deep)),
+    )
+
+
+def publish(
+    root: str | os.PathLike[str],
+    repo_id: str,
+    *,
+    revision: str | None = None,
+    create: bool = False,
+    private: bool = False,
+    allow_restricted: bool = False,
+    deep: bool = False,
+    token: str | None = None,
+    progress: Progress | None = None,
+) -> PublishSummary:
+    """Upload a built root to a dataset repo of the Hub.
+
+    The cells of an indexed root get the repo as their base, and the card its name. Data go first, in commits;
+    the card and the manifest last. Stopped at any moment, the same call goes on where it stopped. Files of an
+    older build that the repo still has are removed by the last commit.
+
+    Parameters
+    ----------
+    root : path
+        A finished build on a disk.
+    repo_id : str
+        ORG/NAME.
+    revision : str, optional
+        A branch, made where it is not there and `create` is given; the cells point to it.
+    create, private : bool
+        Make the repo where it is not there; private or not.
+    allow_restricted : bool
+        Upload corpora as well whose audio may not be passed on, or is not known to be free.
+    deep : bool
+        Compare the hash of every file with the manifest. Sizes are compared anyway; reading terabytes
+        once more before they are uploaded is left to you.
+    token : str, optional
+        HF_TOKEN or the stored login by default.
+    progress : callable, optional
+
+    Returns
+    -------
+    PublishSummary
+
+    Raises
+    ------
+    PublishError
+        When the root does not verify, holds restricted corpora, or the Hub refuses.
+    ManifestError
+        When `root` is no finished build.
+    """
+    folder = Path(root)
+    plan = plan_publish(folder, repo_id, revision=revision)
+    if plan.restricted and not allow_restricted:
+        raise PublishError(
+            f"{root} holds corpora whose audio {describe_restricted(plan.restricted)}; with the right to "
+            "publish them, say --allow-restricted; to leave them out, build without them"
+        )
+    try:
+        api = _prepare_repo(repo_id, revision, token, create=create, private=private)
+        if interrupted_rebase(folder) == plan.base:
+            rebase(folder, plan.base, progress=progress)
+        problems = tuple(verify(folder, deep=deep))
+        if problems:
+            raise PublishError(f"{root} does not match its manifest: {describe_problems(problems)}")
+        if plan.form == "indexed":
+            rebase(folder, plan.base, progress=progress)
+        manifest = read_manifest(folder)
+        write_card(folder, manifest, repo_id)
+        journal = Journal(folder, repo_id, revision)
+        done = upload(Repo(api, repo_id, revision), folder, manifest, journal, progress)
+    except TransientError as error:
+        raise PublishError(
+            f"the upload stopped: {error}; run the same command again, it goes on where it stopped"
+        ) from error
+    return PublishSummary(
+        str(root), repo_id, revision, plan.base, done.files, done.nbytes, done.removed, done.commit_url
+    )
+
+
+def _prepare_repo(
+    repo_id: str, revision: str | None, token: str | None, *, create: bool, private: bool
+) -> "HfApi":
+    """Make sure that there is a repo to write to.
+
+    Raises
+    ------
+    PublishError
+        When there is none, or the token may not write to it.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+
+    api = HfApi(token=token)
+    try:
+        if create:
+            api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
+            if revision:
+                api.create_branch(repo_id, branch=revision, repo_type="dataset", exist_ok=True)
+        api.repo_info(repo_id, repo_type="dataset", revision=revision)
+    except RepositoryNotFoundError:
+        raise PublishError(
+            f"there is no dataset {repo_id} on the Hub, or your token may not see it: --create makes it, "
+            "`hf auth login` or HF_TOKEN says who you are"
+        ) from None
+    except RevisionNotFoundError:
+        raise PublishError(f"{repo_id} has no branch {revision}: --create makes it") from None
+    except HfHubHTTPError as error:
+        raise PublishError(f"the Hub refuses {repo_id}: {error}") from None
+    return api
+
+
+def _check_repo_id(repo_id: str) -> None:
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        hf_hub_url(repo_id, CARD_NAME)
+    except HFValidationError as error:
+        raise PublishError(f"expected ORG/NAME, got {repo_id!r}: {error}") from None
+    if "/" not in repo_id:
+        raise PublishError(f"expected ORG/NAME, got {repo_id!r}")
