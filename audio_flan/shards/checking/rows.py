@@ -54,21 +54,21 @@ def check_rows(
     total, done = sum(file.rows for file in files), 0
     counts: Counts = Counter()
     uuids = array("Q")
-    hashes = array("Q")
+    good_ids = array("Q")
     with ThreadPoolExecutor(workers) as pool:
         hear = _Hear(pool, decode=decode)
         for file in files:
             if file.path not in bad_files:
                 try:
                     for first, rows in _groups(store, file):
-                        faults = _cell_faults(rows, clips, hear, hashes)
+                        faults = _cell_faults(rows, clips, hear, good_ids)
                         _report_rows(file, first, rows, faults, report, counts, uuids)
                 except (ParquetError, OSError) as error:
                     report.entries.add(Entry(file.path, None, None, Reason.UNREADABLE_FILE, str(error)))
             done += file.rows
             if progress:
                 progress("rows", done, total)
-    report.clips += len(np.unique(np.frombuffer(hashes, np.uint64))) if hashes else 0
+    report.clips += len(np.unique(np.frombuffer(good_ids, np.uint64))) if good_ids else 0
     _warn_of_duplicates(store, files, bad_files, uuids, report)
     return counts
 
@@ -86,7 +86,7 @@ def _groups(store: Store, file: FileFacts) -> Iterator[tuple[int, list[dict[str,
 
 
 def _cell_faults(
-    rows: list[dict[str, Any]], clips: CheckedClips, hear: "_Hear", hashes: "array[int]"
+    rows: list[dict[str, Any]], clips: CheckedClips, hear: "_Hear", good_ids: "array[int]"
 ) -> dict[int, Fault]:
     """Return the first fault of the cells of each row that has one, by the row's number in `rows`."""
     faults: dict[int, Fault] = {}
@@ -104,7 +104,7 @@ def _cell_faults(
             ]
     embedded = [cell for cell in cells if cell.data is not None]
     pointing = [cell for cell in cells if cell.data is None]
-    for cell, fault in (*_pointing_faults(pointing, clips), *hear(embedded, hashes)):
+    for cell, fault in (*_pointing_faults(pointing, clips), *hear(embedded, good_ids)):
         faults.setdefault(cell.row, fault)
     return faults
 
@@ -139,15 +139,16 @@ class _Hear:
     def __init__(self, pool: ThreadPoolExecutor, *, decode: bool) -> None:
         self._pool, self._decode = pool, decode
 
-    def __call__(self, cells: list[_Cell], hashes: "array[int]") -> Iterator[tuple[_Cell, Fault]]:
-        """Yield the cells whose clip is bad; add the hashes of the good ones to `hashes`."""
+    def __call__(self, cells: list[_Cell], good_ids: "array[int]") -> Iterator[tuple[_Cell, Fault]]:
+        """Yield the cells whose clip is bad; add hashes of the ids of the good ones to `good_ids`."""
         by_hash: dict[int, _Cell] = {}
         digests = [xxh3_64_intdigest(cell.data or b"") for cell in cells]
         for digest, cell in zip(digests, cells, strict=True):
             by_hash.setdefault(digest, cell)
         checked = self._pool.map(self._fault, by_hash.values())
         faults = dict(zip(by_hash, checked, strict=True))
-        hashes.extend(digest for digest, fault in faults.items() if fault is None)
+        good = {cell.audio_id for digest, cell in zip(digests, cells, strict=True) if not faults[digest]}
+        good_ids.extend(xxh3_64_intdigest(audio_id.encode()) for audio_id in good)
         for digest, cell in zip(digests, cells, strict=True):
             fault = faults[digest]
             if fault:
