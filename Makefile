@@ -32,7 +32,7 @@ $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/test.stamp: pyproject.toml | $(VENV)/bin/python
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[demo,torch,dev]'
+	$(PIP) -e '.[demo,torch,cluster,dev]'
 	touch $(VENV)/demo.stamp $@
 
 clean:

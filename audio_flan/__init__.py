@@ -10,7 +10,9 @@ from audio_flan._version import __version__
 
 if TYPE_CHECKING:
     from audio_flan.building import build
+    from audio_flan.fetch.audio_store import AudioStore
     from audio_flan.loading import AudioFlan, load_dataset
+    from audio_flan.publishing import publish, rebase
     from audio_flan.streaming import stream
     from audio_flan.taxonomy import list_configs, tasks
     from audio_flan.waveform import AudioError, LazyAudio
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
 __all__ = [
     "AudioError",
     "AudioFlan",
+    "AudioStore",
     "LazyAudio",
     "Waveform",
     "__version__",
     "build",
     "list_configs",
     "load_dataset",
+    "publish",
+    "rebase",
     "stream",
     "tasks",
 ]
@@ -32,11 +37,14 @@ __all__ = [
 _HOME = {
     "AudioError": "audio_flan.waveform",
     "AudioFlan": "audio_flan.loading",
+    "AudioStore": "audio_flan.fetch.audio_store",
     "LazyAudio": "audio_flan.waveform",
     "Waveform": "audio_flan.waveform.feature",
     "build": "audio_flan.building",
     "list_configs": "audio_flan.taxonomy",
     "load_dataset": "audio_flan.loading",
+    "publish": "audio_flan.publishing",
+    "rebase": "audio_flan.publishing",
     "stream": "audio_flan.streaming",
     "tasks": "audio_flan.taxonomy",
 }

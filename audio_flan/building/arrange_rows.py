@@ -2,33 +2,49 @@
 
 from array import array
 from collections import Counter
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
 from audio_flan.building.index_clips import open_lookups
+from audio_flan.building.kept import inputs_hash
 from audio_flan.building.lookup import ClipFacts, ClipLookup
 from audio_flan.building.order import runs, shard_bounds
 from audio_flan.building.read_rows import ReadRows, parts, read_units
 from audio_flan.building.spill import KEY, KEYS, PLACE, SpilledRow, SpillReader
 from audio_flan.building.step import Build, Step, Unit
 from audio_flan.building.workspace import FaultLog, Workspace, write_facts
-from audio_flan.records import Instance, Reason
+from audio_flan.records import Reason
 from audio_flan.release import Entry
 
 UNIT_ROWS: Final = 1 << 15
 """Consecutive parts with up to so many rows altogether are one unit."""
 
 
+class PartCount(msgspec.Struct):
+    """The good rows of one corpus and direction, and the length of the clips they refer to, in seconds."""
+
+    corpus: str
+    direction: str
+    rows: int = 0
+    seconds: float = 0.0
+
+
 class ArrangedPart(msgspec.Struct, frozen=True):
-    """The good rows of a task and split: first row of each file and the number of rows, rows by corpus."""
+    """The rows of a task and split: first row of each file and the number of rows; counts of good and bad.
+
+    ``inputs`` are hashes of what each file is made of.
+    """
 
     bounds: list[int]
-    rows: dict[str, int]
+    inputs: list[str]
+    counts: list[PartCount]
     quarantined: dict[str, int]
 
 
@@ -37,6 +53,7 @@ class ArrangeRows(Step):
 
     name = "arrange"
     title = "arranging rows"
+    makes = True
 
     @cached_property
     def _held(self) -> dict[int, list[tuple[int, int, int]]]:
@@ -77,24 +94,32 @@ class ArrangeRows(Step):
         """Sort the rows of one part, check their clips and cut them into files."""
         places = self._sorted_places(part)
         embedded = self.build.recipe.form == "embedded"
-        kept, sizes = np.zeros(len(places), bool), array("q")
-        rows, quarantined = Counter[str](), Counter[str]()
+        kept, sizes, hashes = np.zeros(len(places), bool), array("q"), array("Q")
+        counts: dict[tuple[str, str], PartCount] = {}
+        quarantined = Counter[str]()
         reader = open_spill(self.build)
         for i, row in enumerate(reader.read(places)):
             corpus = self.build.files[row.file].corpus
-            found = find_clips(row, row.as_instance(), self._lookups)
+            found = find_clips(row, self._lookups)
             if isinstance(found, str):
                 quarantined[corpus] += 1
                 faults.add(corpus, self._entry(row, found))
                 continue
-            rows[corpus] += 1
+            key = corpus, row.instance.direction
+            count = counts.setdefault(key, PartCount(*key))
+            count.rows += 1
+            count.seconds += sum(clip.seconds for clip in found)
             kept[i] = True
             clip_bytes = sum(clip.nbytes for clip in found) if embedded else 0
-            sizes.append(int(places["nbytes"][i]) + clip_bytes)
+            sizes.append(len(row.content) + clip_bytes)
+            hashes.append(_row_hash(row, corpus, found))
         reader.close()
         np.save(folder / places_name(part), places[kept])
         bounds = shard_bounds(np.frombuffer(sizes, np.int64), self.build.recipe.shard_size)
-        return ArrangedPart(bounds, dict(rows), dict(quarantined))
+        inputs = [
+            inputs_hash(self.build.recipe, hashes[start:stop].tobytes()) for start, stop in pairwise(bounds)
+        ]
+        return ArrangedPart(bounds, inputs, [counts[key] for key in sorted(counts)], dict(quarantined))
 
     def _sorted_places(self, part: int) -> NDArray[Any]:
         """Return where the rows of a part are, in their order."""
@@ -115,7 +140,7 @@ class ArrangeRows(Step):
     def _entry(self, row: SpilledRow, audio_id: str) -> Entry:
         message = f"the clip {audio_id!r} cannot be used; it has an entry of its own"
         place = (self.build.files[row.file].path, row.line, row.byte_offset)
-        return Entry(*place, Reason.UNUSABLE_AUDIO, message, audio_id, row.as_instance().uuid)
+        return Entry(*place, Reason.UNUSABLE_AUDIO, message, audio_id, row.instance.uuid)
 
 
 def open_spill(build: Build) -> SpillReader:
@@ -123,9 +148,9 @@ def open_spill(build: Build) -> SpillReader:
     return SpillReader([build.work.unit(ReadRows.name, unit) for unit in read_units(build.work)])
 
 
-def find_clips(row: SpilledRow, instance: Instance, lookups: dict[str, ClipLookup]) -> list[ClipFacts] | str:
+def find_clips(row: SpilledRow, lookups: dict[str, ClipLookup]) -> list[ClipFacts] | str:
     """Return the clips of a row, those of the input first; the id of the first one that is not good."""
-    found = []
+    found, instance = [], row.instance
     ids = (*instance.input_audio_ids, *instance.output_audio_ids)
     for audio_id, corpus in zip(ids, row.clip_corpora, strict=True):
         lookup = lookups.get(corpus)
@@ -134,6 +159,16 @@ def find_clips(row: SpilledRow, instance: Instance, lookups: dict[str, ClipLooku
             return audio_id
         found.append(clip)
     return found
+
+
+def _row_hash(row: SpilledRow, corpus: str, clips: list[ClipFacts]) -> int:
+    """Hash all that a row is written from."""
+    return xxh3_64_intdigest(b"".join((row.content, corpus.encode(), *map(_clip_hash, clips))))
+
+
+@lru_cache(1 << 13)
+def _clip_hash(clip: ClipFacts) -> bytes:
+    return xxh3_64_digest(repr(clip).encode())
 
 
 def arranged_parts(work: Workspace) -> dict[int, tuple[str, ArrangedPart]]:

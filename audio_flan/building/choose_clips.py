@@ -34,6 +34,7 @@ class ChooseClips(Step):
 
     name = "choose"
     title = "choosing clips"
+    one_unit = True
 
     @cached_property
     def units(self) -> list[Unit]:

@@ -1,9 +1,11 @@
 """The end of a build: what was not taken, by corpus; the manifest; and the workspace is removed."""
 
+import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -11,12 +13,15 @@ import msgspec
 
 from audio_flan.building.arrange_rows import ArrangeRows, arranged_parts, part_name
 from audio_flan.building.index_clips import StoredCorpus, stored_corpora
+from audio_flan.building.kept import Kept, read_shard_record
 from audio_flan.building.measure_clips import MeasureClips
 from audio_flan.building.read_rows import ReadRows, read_units
-from audio_flan.building.step import Build
+from audio_flan.building.step import Build, Step, Unit
 from audio_flan.building.store_clips import StoreClips
-from audio_flan.building.workspace import Workspace, without_root
+from audio_flan.building.workspace import OUTPUT_FOLDERS, Workspace, without_root
 from audio_flan.building.write_rows import WriteRows
+from audio_flan.building.write_sample import WriteSample
+from audio_flan.card import write_card
 from audio_flan.records import Reason
 from audio_flan.release import Entry
 from audio_flan.shards import (
@@ -29,7 +34,7 @@ from audio_flan.shards import (
     quarantine_file,
     write_manifest,
 )
-from audio_flan.shards.atomic import TEMPORARY_PREFIX, atomic_path, sync_folders
+from audio_flan.shards.atomic import TEMPORARY_PREFIX, atomic_path, remove_leftovers, sync_folders
 from audio_flan.shards.hashing import hash_file
 from audio_flan.shards.layout import TREE_CORPUS
 from audio_flan.shards.manifest import taxonomy_hash
@@ -38,34 +43,64 @@ _ENTRIES_AT_ONCE = 1 << 14
 _MISPLACED = "not where such a file of a release stands, or not named in UTF-8: no reader would find it"
 
 
+class Finish(Step):
+    """The last step: it has one unit, which leaves the manifest."""
+
+    name = "finish"
+    title = "finishing"
+    makes = True
+    one_unit = True
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        """The one unit."""
+        return [Unit("all", 1)]
+
+    def do(self, unit: str) -> None:  # noqa: ARG002 - there is one
+        """Remove what tasks left that were killed and done anew, write the manifest, clear the workspace."""
+        remove_leftovers(self.build.out)
+        finish(self.build)
+        Kept(self.build.out).retire(finished=True)
+
+
 def finish(build: Build) -> Manifest:
-    """Write the quarantine files and, last, the manifest."""
+    """Write the quarantine files, the card and, last, the manifest."""
     work = build.work
     entries, quarantined_files = _write_quarantine(build)
     row_counts = [
-        RowCount(*part_name(number), corpus, rows)
+        RowCount(*part_name(number), count.corpus, count.direction, count.rows, round(count.seconds, 6))
         for number, (_, part) in arranged_parts(work).items()
-        for corpus, rows in sorted(part.rows.items())
+        for count in part.counts
     ]
     stored = stored_corpora(work)
     files = [*_files(work, stored), *quarantined_files]
     manifest = Manifest(
         layout=LAYOUT_VERSION,
         taxonomy=taxonomy_hash(),
+        base="",
         recipe=build.recipe,
-        counts=tuple(sorted(row_counts, key=lambda count: (count.task, count.split, count.corpus))),
+        counts=tuple(sorted(row_counts, key=lambda c: (c.task, c.split, c.corpus, c.direction))),
         corpora=tuple(_corpora(work, row_counts, stored, entries)),
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
+    _remove_others(build.out, {file.path for file in files})
     sync_folders({(build.out / file.path).parent for file in files} | {build.out})
+    write_card(build.out, manifest)
     write_manifest(build.out, manifest)
     sync_folders({build.out})
     return manifest
 
 
-def remove_workspace(work: Workspace) -> None:
-    """Remove what an unfinished build needs, once it is finished."""
-    shutil.rmtree(work.root, ignore_errors=True)
+def _remove_others(out: Path, files: set[str]) -> None:
+    """Remove files that earlier builds of `out` have made and this one has not, and folders left empty."""
+    Kept(out).forget_the_rest(files)
+    for name in OUTPUT_FOLDERS:
+        for folder, _, names in os.walk(out / name, topdown=False):
+            for path in (Path(folder, name) for name in names):
+                if path.relative_to(out).as_posix() not in files:
+                    path.unlink()
+            if not os.listdir(folder):
+                Path(folder).rmdir()
 
 
 def _units(work: Workspace, step: str) -> list[str]:
@@ -75,12 +110,13 @@ def _units(work: Workspace, step: str) -> list[str]:
 
 def _files(work: Workspace, stored: list[StoredCorpus]) -> Iterator[FileFacts]:
     for unit in _units(work, StoreClips.name):
-        facts = work.facts(StoreClips.name, unit)
-        if "path" in facts:
-            yield FileFacts(facts["path"], facts["nbytes"], facts["xxh3"], clips=facts["clips"])
+        record = read_shard_record(work.unit(StoreClips.name, unit))
+        if record.file and not record.in_workspace:
+            yield record.file
     yield from (corpus.index for corpus in stored if corpus.index)
-    for unit in _units(work, WriteRows.name):
-        yield from msgspec.convert(work.facts(WriteRows.name, unit), list[FileFacts])
+    for step in (WriteRows.name, WriteSample.name):
+        for unit in _units(work, step):
+            yield from msgspec.convert(work.facts(step, unit), list[FileFacts])
 
 
 def _corpora(
@@ -107,6 +143,8 @@ def _corpora(
             clip_bytes=found.nbytes if found else 0,
             clip_seconds=round(found.seconds, 6) if found else 0.0,
             quarantined=dict(sorted(entries.get(name, Counter()).items())),
+            clips_transcoded=found.transcoded if found else 0,
+            source_bytes=found.source_bytes if found else 0,
         )
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
+from audio_flan.building.kept import read_shard_record
 from audio_flan.building.lookup import ClipLookup, LookupWriter
 from audio_flan.building.measure_clips import planned_corpora
 from audio_flan.building.step import Step, Unit
-from audio_flan.building.store_clips import FACTS, StoreClips
+from audio_flan.building.store_clips import FACTS, StoreClips, unit_name
 from audio_flan.building.workspace import Workspace, write_facts
 from audio_flan.shards import FileFacts
 from audio_flan.shards.atomic import atomic_path
@@ -28,6 +29,8 @@ class StoredCorpus(msgspec.Struct, frozen=True):
     seconds: float
     names: list[str]
     index: FileFacts | None
+    transcoded: int
+    source_bytes: int
 
 
 class IndexClips(Step):
@@ -35,6 +38,7 @@ class IndexClips(Step):
 
     name = "index"
     title = "indexing clips"
+    makes = True
 
     @cached_property
     def units(self) -> list[Unit]:
@@ -46,7 +50,8 @@ class IndexClips(Step):
         """Merge the facts of the shards, each of which has them sorted."""
         work = self.build.work
         corpus = planned_corpora(work)[int(unit)]
-        folders = [work.unit(StoreClips.name, f"{unit}-{i:05d}") for i in range(len(corpus.shards))]
+        units = (unit_name(corpus.corpus, i) for i in range(len(corpus.shards)))
+        folders = [work.unit(StoreClips.name, each) for each in units]
         merged = heapq.merge(*(read_index(folder / FACTS) for folder in folders))
         with work.make(self.name, unit) as folder:
             tally = _Tally(LookupWriter(folder))
@@ -58,7 +63,17 @@ class IndexClips(Step):
                 for _ in clips:
                     pass
             names = tally.lookup.finish()
-            facts = StoredCorpus(corpus.corpus, tally.clips, tally.nbytes, tally.seconds, names, index)
+            records = [read_shard_record(each) for each in folders]
+            facts = StoredCorpus(
+                corpus.corpus,
+                tally.clips,
+                tally.nbytes,
+                tally.seconds,
+                names,
+                index,
+                sum(record.transcoded for record in records),
+                sum(record.source_bytes for record in records),
+            )
             write_facts(folder, facts)
 
     def _write(self, corpus: str, clips: Iterable[IndexedClip]) -> FileFacts:

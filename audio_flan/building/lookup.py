@@ -2,6 +2,7 @@
 
 from array import array
 from bisect import bisect_left
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,10 +14,11 @@ from audio_flan.shards.index import IndexedClip
 _RECORD: Final = np.dtype(
     [
         ("text", "u8"), ("text_bytes", "u4"), ("shard", "u4"), ("offset", "u8"), ("nbytes", "u8"),
-        ("frames", "u8"), ("rate", "u4"), ("format", "u2"),
+        ("xxh3", "u8"), ("frames", "u8"), ("rate", "u4"), ("format", "u2"),
     ]
 )  # fmt: skip
 _CHUNK = 1 << 16
+_RECENT_CLIPS = 8192
 
 
 class ClipFacts(NamedTuple):
@@ -25,6 +27,7 @@ class ClipFacts(NamedTuple):
     shard: str
     offset: int
     nbytes: int
+    xxh3: int
     seconds: float
     format: str
 
@@ -46,7 +49,7 @@ class LookupWriter:
         text = clip.id.encode()
         self._keys.append(clip_key(clip.id))
         record = (
-            self._end, len(text), self._number(clip.shard), clip.offset, clip.nbytes, clip.frames,
+            self._end, len(text), self._number(clip.shard), clip.offset, clip.nbytes, clip.xxh3, clip.frames,
             clip.sampling_rate, self._number(clip.format),
         )  # fmt: skip
         self._records.write(np.array(record, _RECORD).tobytes())
@@ -82,17 +85,18 @@ class ClipLookup:
         text = folder / "ids.txt"
         self._records = np.memmap(folder / "records.bin", _RECORD, "r") if len(self._keys) else None
         self._text = np.memmap(text, np.uint8, "r") if len(self._keys) else None
+        self.find = lru_cache(_RECENT_CLIPS)(self._find)
 
-    def find(self, audio_id: str) -> ClipFacts | None:
-        """Return the facts of a good clip; None for any other."""
+    def _find(self, audio_id: str) -> ClipFacts | None:
+        """Return the facts of a good clip, None for any other; recent answers are kept."""
         if self._records is None or self._text is None:
             return None
         key, wanted = clip_key(audio_id), audio_id.encode()
         i = bisect_left(self._keys, key)
         while i < len(self._keys) and self._keys[i] == key:
-            text, length, shard, offset, nbytes, frames, rate, audio_format = self._records[i].item()
+            text, length, shard, offset, nbytes, xxh3, frames, rate, audio_format = self._records[i].item()
             if self._text[text : text + length].tobytes() == wanted:
                 names = self._names
-                return ClipFacts(names[shard], offset, nbytes, frames / rate, names[audio_format])
+                return ClipFacts(names[shard], offset, nbytes, xxh3, frames / rate, names[audio_format])
             i += 1
         return None

@@ -11,14 +11,17 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from audio_flan.building.choose_clips import UNIT, ChooseClips, chosen_corpora, list_name
 from audio_flan.building.errors import DATA_ERRORS
+from audio_flan.building.listing import Measure
 from audio_flan.building.order import rank, shard_bounds
 from audio_flan.building.step import Step, Unit
 from audio_flan.building.workspace import FaultLog, Workspace, write_facts
 from audio_flan.release import Entry
 from audio_flan.release.sources import UrlRange, ZipMember
+from audio_flan.release.tree import mark_of
 from audio_flan.shards.tar import BLOCK_BYTES
 from audio_flan.waveform import AudioError, FileSource, RangeSource, UrlSource
 from audio_flan.waveform.sources import network_errors
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 CLIPS: Final = "clips.tsv"
 MAX_SHARD_CLIPS: Final = 1 << 16
 """Clips of a shard, however small they are."""
+_MARK_BITS: Final = (1 << 64) - 1
 
 
 class PlannedShard(msgspec.Struct, frozen=True):
@@ -77,21 +81,23 @@ class MeasureClips(Step):
         source = work.unit(ChooseClips.name, UNIT) / list_name(number)
         with work.make(self.name, unit) as folder, source.open("rb") as lines:
             faults = FaultLog(folder, self.build.release.root)
-            ranks, offsets, sizes, references = (array(code) for code in "QQqq")
+            ranks, offsets, sizes, marks, references = (array(code) for code in "QQqQq")
             offset = 0
             for line in lines:
                 audio_id, path, count = _fields(line)
-                nbytes = self._measure(audio_id, path, corpus, faults)
-                if nbytes is not None:
+                found = self._measure(audio_id, path, corpus, faults)
+                if found is not None:
                     ranks.append(rank(self.build.recipe.seed, audio_id))
                     offsets.append(offset)
-                    sizes.append(nbytes)
+                    sizes.append(found.nbytes)
+                    marks.append(found.mark)
                     references.append(int(count))
                 offset += len(line)
             faults.flush()
             order = np.argsort(np.frombuffer(ranks, np.uint64), kind="stable")
             ordered = np.frombuffer(sizes, np.int64)[order]
-            shards = self._write(folder, lines, np.frombuffer(offsets, np.uint64)[order], ordered)
+            places, ordered_marks = (np.frombuffer(each, np.uint64)[order] for each in (offsets, marks))
+            shards = self._write(folder, lines, places, ordered, ordered_marks)
             write_facts(
                 folder,
                 PlannedCorpus(
@@ -103,11 +109,13 @@ class MeasureClips(Step):
                 ),
             )
 
-    def _measure(self, audio_id: str, path: str, corpus: str, faults: FaultLog) -> int | None:
-        """Return the size of a clip in bytes; None for one that is not there."""
+    def _measure(self, audio_id: str, path: str, corpus: str, faults: FaultLog) -> Measure | None:
+        """Measure a clip; None for one that is not there."""
         try:
             try:
-                return source_bytes(self.build.clips.locate(audio_id))
+                remote = self.build.remote_clips
+                found = remote.measure(audio_id, path) if remote else self.build.clips.locate(audio_id)
+                return found if isinstance(found, Measure) else measure(found)
             except OSError as error:
                 if error.errno not in DATA_ERRORS:
                     raise
@@ -118,9 +126,14 @@ class MeasureClips(Step):
             return None
 
     def _write(
-        self, folder: Path, lines: IO[bytes], offsets: NDArray[np.uint64], sizes: NDArray[np.int64]
+        self,
+        folder: Path,
+        lines: IO[bytes],
+        offsets: NDArray[np.uint64],
+        sizes: NDArray[np.int64],
+        marks: NDArray[np.uint64],
     ) -> list[PlannedShard]:
-        """Write the lines at `offsets`; return the shards."""
+        """Write the lines at `offsets`, with sizes and marks; return the shards."""
         in_tar = sizes + BLOCK_BYTES + -sizes % BLOCK_BYTES
         shard_size = self.build.recipe.shard_size
         bounds = shard_bounds(np.maximum(in_tar, shard_size // MAX_SHARD_CLIPS), shard_size)
@@ -128,12 +141,11 @@ class MeasureClips(Step):
         with (folder / CLIPS).open("wb") as clips:
             for start, stop in pairwise(bounds):
                 begin = end
-                for offset, nbytes in zip(
-                    offsets[start:stop].tolist(), sizes[start:stop].tolist(), strict=True
-                ):
+                columns = (column[start:stop].tolist() for column in (offsets, sizes, marks))
+                for offset, nbytes, mark in zip(*columns, strict=True):
                     lines.seek(offset)
                     audio_id, path, _ = _fields(lines.readline())
-                    end += clips.write(f"{audio_id}\t{path}\t{nbytes}\n".encode())
+                    end += clips.write(f"{audio_id}\t{path}\t{nbytes} {mark:x}\n".encode())
                 shards.append(PlannedShard(begin, end, stop - start, int(sizes[start:stop].sum())))
         return shards
 
@@ -145,35 +157,47 @@ def planned_corpora(work: Workspace) -> list[PlannedCorpus]:
     return [msgspec.convert(each, PlannedCorpus) for each in facts]
 
 
+def planned_hash(work: Workspace, corpus: int, shard: PlannedShard) -> bytes:
+    """Return a hash of the clips of a shard: ids, paths, sizes and marks, in order."""
+    with (work.unit(MeasureClips.name, f"{corpus:05d}") / CLIPS).open("rb") as lines:
+        lines.seek(shard.start)
+        return xxh3_128_digest(lines.read(shard.stop - shard.start))
+
+
 def planned_clips(work: Workspace, corpus: int, shard: PlannedShard) -> Iterator[PlannedClip]:
     """Yield the clips of a shard, in order."""
     with (work.unit(MeasureClips.name, f"{corpus:05d}") / CLIPS).open("rb") as lines:
         lines.seek(shard.start)
         for _ in range(shard.clips):
-            audio_id, path, nbytes = _fields(lines.readline())
-            yield PlannedClip(audio_id, path, int(nbytes))
+            audio_id, path, last = _fields(lines.readline())
+            yield PlannedClip(audio_id, path, int(last.partition(" ")[0]))
 
 
 def _fields(line: bytes) -> tuple[str, str, str]:
     """Split a line; of its three fields the path may hold tabs."""
     audio_id, _, rest = line.decode().removesuffix("\n").partition("\t")
-    path, _, number = rest.rpartition("\t")
-    return audio_id, path, number
+    path, _, last = rest.rpartition("\t")
+    return audio_id, path, last
 
 
-def source_bytes(source: "ClipSource") -> int:
-    """Return the size of an encoded clip, in bytes, without reading it."""
-    if isinstance(source, FileSource):
-        return os.stat(source.path).st_size  # noqa: PTH116 - once for each clip
-    if isinstance(source, RangeSource | UrlRange | ZipMember):
-        return source.nbytes
-    if isinstance(source, UrlSource):
+def measure(source: "ClipSource") -> Measure:
+    """Measure a clip without reading it."""
+    if isinstance(source, FileSource | RangeSource):
+        facts = os.stat(source.path)  # noqa: PTH116 - once for each clip
+        nbytes = source.nbytes if isinstance(source, RangeSource) else facts.st_size
+        return Measure(nbytes, facts.st_mtime_ns & _MARK_BITS)
+    if isinstance(source, ZipMember):
+        return Measure(source.nbytes, source.crc)
+    if isinstance(source, UrlSource | UrlRange):
         import fsspec
 
         with network_errors(source.url):
             file_system, path = fsspec.core.url_to_fs(source.url, **source.storage_options)
-            return int(file_system.size(path) or 0)
-    return source.start(0)[1]
+            found = file_system.info(path)
+        nbytes = source.nbytes if isinstance(source, UrlRange) else int(found.get("size") or 0)
+        return Measure(nbytes, xxh3_64_intdigest(mark_of(found).encode()))
+    data = source.read()
+    return Measure(len(data), xxh3_64_intdigest(data))
 
 
 def raise_if_disk(error: AudioError) -> None:

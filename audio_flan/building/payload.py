@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from xxhash import xxh3_64, xxh3_64_intdigest
 
+from audio_flan.building.transcode import transcode
 from audio_flan.waveform import (
     AudioError,
     AudioHeader,
@@ -34,6 +35,9 @@ class Payload:
 
     header: AudioHeader
     nbytes: int
+    source_bytes: int
+    """Size before it was transcoded."""
+    transcoded: bool
     _source: RangeSource | BytesSource
     _xxh3: int | None = None
 
@@ -60,8 +64,10 @@ class Payload:
         return self._xxh3
 
 
-def read_payload(source: "ClipSource", audio_id: str, nbytes: int, *, decode: bool = False) -> Payload:
-    """Read a clip and check it: its header, and with `decode` every sample.
+def read_payload(
+    source: "ClipSource", audio_id: str, nbytes: int, *, decode: bool = False, transcoding: str = "none"
+) -> Payload:
+    """Read a clip and check it: its header, and with `decode` every sample; and maybe encode it anew.
 
     Raises
     ------
@@ -71,17 +77,26 @@ def read_payload(source: "ClipSource", audio_id: str, nbytes: int, *, decode: bo
         When it cannot be read.
     """
     try:
-        payload = None if decode or nbytes <= WHOLE_BYTES else _in_pieces(source, nbytes)
+        whole = decode or transcoding != "none" or nbytes <= WHOLE_BYTES
+        payload = None if whole else _in_pieces(source, nbytes)
         if payload is None:
             data = source.read()
-            payload = Payload(read_header(data), len(data), BytesSource(data, audio_id))
+            header = read_header(data)
             if decode:
-                LazyAudio(BytesSource(data, audio_id), audio_id, header=payload.header).preload()
+                LazyAudio(BytesSource(data, audio_id), audio_id, header=header).preload()
+            payload = _transcoded(data, header, audio_id, transcoding)
     except ClipError as error:
         raise AudioError.of(error, audio_id, source.location) from error
     if not payload.header.frames:
         raise AudioError(audio_id, source.location, ClipFault.EMPTY_AUDIO, "the clip has no frames")
     return payload
+
+
+def _transcoded(data: bytes, header: AudioHeader, audio_id: str, transcoding: str) -> Payload:
+    changed = transcode(data, header, audio_id, transcoding) if header.frames else None
+    if changed is None:
+        return Payload(header, len(data), len(data), False, BytesSource(data, audio_id))
+    return Payload(read_header(changed), len(changed), len(data), True, BytesSource(changed, audio_id))
 
 
 def _in_pieces(source: "ClipSource", nbytes: int) -> Payload | None:
@@ -95,4 +110,4 @@ def _in_pieces(source: "ClipSource", nbytes: int) -> Payload | None:
         return None
     offset = source.offset if isinstance(source, RangeSource) else 0
     path = source.path
-    return Payload(header, total, RangeSource(path, offset, total, path)) if nbytes else None
+    return Payload(header, total, total, False, RangeSource(path, offset, total, path)) if nbytes else None

@@ -4,15 +4,15 @@ from array import array
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
+from struct import Struct
 from typing import IO, Final
 
-import msgspec
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from audio_flan.building.errors import BuildError
 from audio_flan.building.order import corpus_of, rank, runs
-from audio_flan.building.spill import KEY, KEYS, ROWS, SpilledRow, encode_row
+from audio_flan.building.spill import KEY, KEYS, ROWS, encode_row
 from audio_flan.building.step import Build, Step, Unit
 from audio_flan.building.workspace import FaultLog, Workspace, write_facts
 from audio_flan.records import SPLITS, Instance, Reason
@@ -25,6 +25,10 @@ UNIT_BYTES: Final = 32 << 20
 NEEDS: Final = "needs.npy"
 NEED: Final = np.dtype([("key", "u8"), ("count", "u4")])
 """64-bit hash of an id, and how often rows refer to it."""
+
+
+_pack_key = Struct("<HQQQI").pack
+"""The fields of `KEY`."""
 
 
 def parts() -> list[tuple[str, str]]:
@@ -73,7 +77,7 @@ class _Spill:
         self._indexed = build.recipe.form == "indexed"
         self._seed = build.recipe.seed
         self._faults = FaultLog(folder, build.release.root)
-        self._columns = tuple(array(code) for code in "HQQQI")
+        self._keys = bytearray()
         self._ids = array("Q")
         self._rows_in: Counter[str] = Counter()
         self._quarantined: Counter[str] = Counter()
@@ -114,12 +118,10 @@ class _Spill:
                 return
             corpora.append(self._intern(corpus_of(path)))
         self._ids.extend(map(clip_key, ids))
-        values = list(msgspec.structs.astuple(instance))
-        row = encode_row(SpilledRow(number, placed.line, placed.byte_offset, values, corpora))
+        row = encode_row(number, placed.line, placed.byte_offset, instance, corpora)
         group, place_in_order = self._order(instance, ids, corpora)
-        key = (self._parts[instance.task, instance.split], group, place_in_order, self._end, len(row))
-        for column, value in zip(self._columns, key, strict=True):
-            column.append(value)
+        part = self._parts[instance.task, instance.split]
+        self._keys += _pack_key(part, group, place_in_order, self._end, len(row))
         self._end += self._rows.write(row)
 
     def _order(self, instance: Instance, ids: tuple[str, ...], corpora: list[str]) -> tuple[int, int]:
@@ -135,9 +137,7 @@ class _Spill:
         """Write what has been gathered."""
         self._rows.close()
         self._faults.flush()
-        keys = np.empty(len(self._columns[0]), KEY)
-        for name, column in zip(KEY.names or (), self._columns, strict=True):
-            keys[name] = column
+        keys = np.frombuffer(self._keys, KEY)
         keys = keys[np.argsort(keys["part"], kind="stable")]
         np.save(self._folder / KEYS, keys)
         ids, counts = np.unique(np.frombuffer(self._ids, np.uint64), return_counts=True)

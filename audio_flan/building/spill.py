@@ -2,9 +2,10 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from struct import Struct
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,28 +20,58 @@ KEY: Final = np.dtype([("part", "u2"), ("group", "u8"), ("place", "u8"), ("offse
 PLACE: Final = np.dtype([("unit", "u4"), ("offset", "u8"), ("nbytes", "u4")])
 """Where one row is: a unit of the step that read it, and a run of bytes in its rows."""
 _MAX_OPEN = 128
+_CHUNK_ROWS = 1 << 14
 
 
-class SpilledRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class SpilledRow(NamedTuple):
     """One row and where it came from.
 
-    ``file`` is a number in the list of metadata files, ``clip_corpora`` has the corpus of each clip: those of
-    the input, then those of the output.
+    Attributes
+    ----------
+    file : int
+        Number in the list of metadata files.
+    line, byte_offset : int
+    instance : Instance
+    clip_corpora : list of str
+        The corpus of each clip: those of the input, then those of the output.
+    content : bytes
+        The instance and the corpora, encoded: the same for the same row, wherever it comes from.
     """
 
     file: int
     line: int
     byte_offset: int
-    instance: list[Any]
+    instance: Instance
+    clip_corpora: list[str]
+    content: bytes
+
+
+class _ArrayInstance(Instance, array_like=True, frozen=True, gc=False):
+    """An instance, encoded without the names of its fields."""
+
+
+class _Content(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    instance: _ArrayInstance
     clip_corpora: list[str]
 
-    def as_instance(self) -> Instance:
-        """Return the instance."""
-        return Instance(*self.instance)
+
+_PLACE_IN_FILE = Struct("<IQQ")
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Content).decode
 
 
-encode_row = msgspec.msgpack.Encoder().encode
-_decode_row = msgspec.msgpack.Decoder(SpilledRow).decode
+def encode_row(file: int, line: int, byte_offset: int, instance: Instance, clip_corpora: list[str]) -> bytes:
+    """Encode the fields of a `SpilledRow`."""
+    content = _encode((msgspec.structs.astuple(instance), clip_corpora))
+    return _PLACE_IN_FILE.pack(file, line, byte_offset) + content
+
+
+def decode_row(data: bytes) -> SpilledRow:
+    """Decode what `encode_row` has encoded."""
+    content = data[_PLACE_IN_FILE.size :]
+    found = _decode(content)
+    file, line, byte_offset = _PLACE_IN_FILE.unpack_from(data)
+    return SpilledRow(file, line, byte_offset, found.instance, found.clip_corpora, content)
 
 
 class SpillReader:
@@ -52,11 +83,9 @@ class SpillReader:
 
     def read(self, places: NDArray[Any]) -> Iterator[SpilledRow]:
         """Yield the rows at `places`, whose fields are those of `PLACE`."""
-        fields: Iterable[tuple[int, int, int]] = zip(
-            *(places[name].tolist() for name in PLACE.names or ()), strict=True
-        )
-        for unit, offset, nbytes in fields:
-            yield _decode_row(os.pread(self._descriptor(unit), nbytes, offset))
+        for start in range(0, len(places), _CHUNK_ROWS):
+            for unit, offset, nbytes in places[start : start + _CHUNK_ROWS].tolist():
+                yield decode_row(os.pread(self._descriptor(unit), nbytes, offset))
 
     def close(self) -> None:
         """Close the files."""

@@ -1,19 +1,18 @@
 """What a build is made of: steps of units, run by rank, that know nothing of who runs them."""
 
-import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from audio_flan.building.errors import BuildError
+from audio_flan.building.remote_clips import RemoteClips
 from audio_flan.building.workspace import Workspace
-from audio_flan.records import Reason
 from audio_flan.release import MetadataFile, Release
 from audio_flan.release.clip_table import ClipTable, open_clip_table
 from audio_flan.release.clips import ClipMap
-from audio_flan.shards import Recipe
+from audio_flan.release.tree import RemoteTree
+from audio_flan.shards import MANIFEST_NAME, Recipe
 from audio_flan.taxonomy import Config, resolve_config
 
 
@@ -57,6 +56,12 @@ class Build:
         """Sources of clips by id."""
         return ClipMap(self.release.tree, self.release.layout.scp, self.table_folder)
 
+    @cached_property
+    def remote_clips(self) -> RemoteClips | None:
+        """What fetches clips of a release behind a URL; None for one on a disk."""
+        tree = self.release.tree
+        return RemoteClips(tree, self.clips) if isinstance(tree, RemoteTree) else None
+
     @property
     def table_folder(self) -> Path:
         """Folder of the table of paths."""
@@ -66,20 +71,6 @@ class Build:
 
     def __getstate__(self) -> dict[str, object]:
         return {"release": self.release, "recipe": self.recipe, "work": self.work}
-
-
-def prepare_paths(build: Build) -> None:
-    """Make the table of paths, before processes that would all make it.
-
-    Raises
-    ------
-    BuildError
-        When an scp file cannot be read.
-    """
-    for entry in build.paths.faults:
-        if entry.reason == Reason.UNREADABLE_FILE:
-            shutil.rmtree(build.table_folder)  # it would be taken for good next time
-            raise BuildError(f"{entry.file} cannot be read: {entry.message}; run the same command again")
 
 
 class Step(ABC):
@@ -93,6 +84,10 @@ class Step(ABC):
     """Of its folder in the workspace."""
     title: ClassVar[str]
     """For people."""
+    one_unit: ClassVar[bool] = False
+    """Whether it has one unit whatever the data are."""
+    makes: ClassVar[bool] = False
+    """Whether it makes what a finished root has: with a manifest there is nothing for it to do."""
 
     def __init__(self, build: Build) -> None:
         self.build = build
@@ -106,8 +101,18 @@ class Step(ABC):
     def do(self, unit: str) -> None:
         """Do one unit, and leave its folder."""
 
+    def is_done(self, unit: str) -> bool:
+        """Say whether a unit is done."""
+        if self.makes and (self.build.out / MANIFEST_NAME).exists():
+            return True
+        return self.build.work.is_done(self.name, unit)
+
+    def todo(self) -> list[Unit]:
+        """List the units that are not done; on a shared disk, not seen to be done yet."""
+        return [unit for unit in self.units if not self.is_done(unit.name)]
+
     def run(self, rank: int, world_size: int) -> None:
         """Do every `world_size`-th unit from `rank` on that is not done yet."""
         for unit in self.units[rank::world_size]:
-            if not self.build.work.is_done(self.name, unit.name):
+            if not self.is_done(unit.name):
                 self.do(unit.name)

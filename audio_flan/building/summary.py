@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from audio_flan.building.estimate import Estimate
 from audio_flan.building.measure_clips import PlannedCorpus
 from audio_flan.shards import CorpusFacts, FileFacts, Manifest, RowCount
 
@@ -17,14 +18,16 @@ class BuildPlan:
     rows, clips : int
         At most: rows and clips that turn out to be bad are left out.
     clip_bytes : int
-        Size of the clips, each counted once.
+        Size of the clips as the release has them, each counted once.
     audio_bytes : int
-        Size of the audio that is written: the same in the indexed form; in the embedded form each clip counts
-        as often as rows refer to it (one that occurs twice in a row group is stored once, so it is at most
-        that).
+        Size of the audio that is written, before it is transcoded: the same in the indexed form; in the
+        embedded form each clip counts as often as rows refer to it (one that occurs twice in a row group is
+        stored once, so it is at most that).
     shards : int
         Tar files, or in the embedded form about as many row files.
     clips_by_corpus : dict
+    estimate : Estimate, optional
+        How long it takes; of a plan that is made on its own.
     """
 
     form: str
@@ -34,10 +37,34 @@ class BuildPlan:
     audio_bytes: int
     shards: int
     clips_by_corpus: dict[str, int]
+    estimate: Estimate | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a build over an earlier one has kept and written.
+
+    Attributes
+    ----------
+    files_kept, bytes_kept : int
+        Files that are as they were, and their size.
+    files_written, bytes_written : int
+        Files that are new or differ.
+    files_removed : int
+    anew : bool
+        Whether everything had to be made to be compared, as the last build's ``.build`` was gone.
+    """
+
+    files_kept: int
+    bytes_kept: int
+    files_written: int
+    bytes_written: int
+    files_removed: int
+    anew: bool
 
 
 @dataclass(frozen=True)
@@ -52,6 +79,8 @@ class BuildSummary:
         Rows read (a record that cannot be parsed counts as one), rows written, and the difference.
     clips, clip_bytes : int
         Clips that rows use, each counted once.
+    clips_transcoded, source_bytes : int
+        Clips in another encoding than the release has; the size of all clips in the release.
     files, bytes : int
         Files of the root but for the manifest, and their size.
     quarantined : dict
@@ -60,6 +89,8 @@ class BuildSummary:
         The same by corpus.
     seconds : float
         Time taken by this run.
+    changes : Changes, optional
+        What was kept of the earlier build that was there.
     """
 
     out: str
@@ -69,11 +100,14 @@ class BuildSummary:
     rows_quarantined: int
     clips: int
     clip_bytes: int
+    clips_transcoded: int
+    source_bytes: int
     files: int
     bytes: int
     quarantined: dict[str, int]
     corpora: tuple[CorpusFacts, ...]
     seconds: float
+    changes: Changes | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
@@ -83,7 +117,9 @@ class BuildSummary:
         return built
 
 
-def plan_of(form: str, rows: int, corpora: list[PlannedCorpus], shard_size: int) -> BuildPlan:
+def plan_of(
+    form: str, rows: int, corpora: list[PlannedCorpus], shard_size: int, estimate: Estimate | None
+) -> BuildPlan:
     """Put together what the first steps have found."""
     once = sum(corpus.nbytes for corpus in corpora)
     often = sum(corpus.referenced_bytes for corpus in corpora)
@@ -96,10 +132,20 @@ def plan_of(form: str, rows: int, corpora: list[PlannedCorpus], shard_size: int)
         audio_bytes=once if indexed else often,
         shards=sum(len(corpus.shards) for corpus in corpora) if indexed else -(-often // shard_size),
         clips_by_corpus={corpus.corpus: corpus.clips for corpus in sorted(corpora, key=lambda c: c.corpus)},
+        estimate=estimate,
     )
 
 
-def summary_of(out: str, manifest: Manifest, seconds: float) -> BuildSummary:
+def find_changes(previous: Manifest, manifest: Manifest, *, anew: bool) -> Changes:
+    """Compare two states of a root."""
+    before = {file.path: file for file in previous.files}
+    kept = tuple(file for file in manifest.files if before.get(file.path) == file)
+    written = tuple(file for file in manifest.files if before.get(file.path) != file)
+    removed = before.keys() - {file.path for file in manifest.files}
+    return Changes(len(kept), _bytes(kept), len(written), _bytes(written), len(removed), anew)
+
+
+def summary_of(out: str, manifest: Manifest, seconds: float, changes: Changes | None = None) -> BuildSummary:
     """Put together what a manifest says."""
     quarantined: Counter[str] = Counter()
     for corpus in manifest.corpora:
@@ -112,11 +158,14 @@ def summary_of(out: str, manifest: Manifest, seconds: float) -> BuildSummary:
         rows_quarantined=sum(corpus.rows_quarantined for corpus in manifest.corpora),
         clips=sum(corpus.clips for corpus in manifest.corpora),
         clip_bytes=sum(corpus.clip_bytes for corpus in manifest.corpora),
+        clips_transcoded=sum(corpus.clips_transcoded for corpus in manifest.corpora),
+        source_bytes=sum(corpus.source_bytes for corpus in manifest.corpora),
         files=len(manifest.files),
         bytes=_bytes(manifest.files),
         quarantined=dict(sorted(quarantined.items())),
         corpora=manifest.corpora,
         seconds=seconds,
+        changes=changes,
     )
 
 

@@ -1,9 +1,10 @@
 """The folder in which an unfinished build keeps what it knows: ``OUT/.build``.
 
 Every step leaves a folder for each of its units, which appears whole or not at all; its being there says that
-the unit is done. The last step removes the workspace.
+the unit is done. The last step turns the workspace into records for the next build (see `kept`).
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -13,17 +14,28 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from xxhash import xxh3_64_hexdigest
 
 from audio_flan.building.errors import BuildError
+from audio_flan.building.kept import REOPEN, Kept
+from audio_flan.building.submitted import refuse_if_at_work
 from audio_flan.release import Entry
 from audio_flan.shards import MANIFEST_NAME, ManifestError, Recipe, read_manifest
 from audio_flan.shards.atomic import atomic_folder, remove_leftovers, write_atomically
 
 WORK_FOLDER: Final = ".build"
-OUTPUT_FOLDERS: Final = ("data", "audio", "index", "quarantine")
+OUTPUT_FOLDERS: Final = ("data", "sample", "audio", "index", "quarantine")
 _PLAN = "plan.json"
+_LOCK = "lock"
 _FACTS = "facts.json"
 _FAULTS = "faults.jsonl"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a build is asked for, and what it found: the fingerprint of the release."""
+
+    recipe: Recipe
+    fingerprint: str
 
 
 class Workspace:
@@ -40,6 +52,10 @@ class Workspace:
     def is_done(self, step: str, name: str) -> bool:
         """Say whether a unit is done."""
         return self.unit(step, name).is_dir()
+
+    def plan_hash(self) -> str:
+        """Return a hash of the plan of this build."""
+        return xxh3_64_hexdigest((self.root / _PLAN).read_bytes())
 
     def make(self, step: str, name: str) -> AbstractContextManager[Path]:
         """Give a temporary folder that becomes that of the unit when the block ends without an error."""
@@ -106,50 +122,84 @@ def claim(out: Path, recipe: Recipe, fingerprint: str, *, resume: bool) -> Itera
     BuildError
         When `out` holds something else than this very build, or another process is at it.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    plan = msgspec.json.encode({"recipe": recipe, "fingerprint": fingerprint})
-    descriptor = os.open(out, os.O_RDONLY)
+    work = Workspace(out)
+    work.root.mkdir(parents=True, exist_ok=True)
+    plan = Plan(recipe, fingerprint)
+    with _locked(work.root, out):
+        refuse_if_at_work(work.root, out)
+        _check(out, plan, resume=resume)
+        remove_leftovers(out)
+        write_atomically(work.root / _PLAN, msgspec.json.encode(plan))
+        yield work
+
+
+@contextmanager
+def _locked(folder: Path, out: Path) -> Iterator[None]:
+    """Hold the lock of a workspace; without anything but the lock in it, the workspace goes as well."""
+    path = folder / _LOCK
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)  # a file: NFS locks no folders
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lets go of it when we die
-        except BlockingIOError:
-            raise BuildError(
-                f"another build of {out} is running; wait for it or choose another folder"
-            ) from None
-        _check(out, plan, recipe, resume=resume)
-        remove_leftovers(out)
-        work = Workspace(out)
-        if not (out / MANIFEST_NAME).exists():
-            work.root.mkdir(exist_ok=True)
-            write_atomically(work.root / _PLAN, plan)
-        yield work
+            still_there = os.path.samestat(os.fstat(descriptor), path.stat())
+        except (BlockingIOError, FileNotFoundError):
+            still_there = False
+        if not still_there:
+            raise BuildError(f"another build of {out} is running; wait for it or choose another folder")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()
     finally:
         os.close(descriptor)
 
 
-def _check(out: Path, plan: bytes, recipe: Recipe, *, resume: bool) -> None:
+def _check(out: Path, plan: Plan, *, resume: bool) -> None:
     """Refuse what is not ours; clear away what is to be made anew."""
-    work = out / WORK_FOLDER
-    if (out / MANIFEST_NAME).exists():
+    work, kept = out / WORK_FOLDER, Kept(out)
+    finished = (out / MANIFEST_NAME).exists()
+    if finished:
         found = _recipe_of(out)
-        if found != recipe:
+        if not _alike(found, plan.recipe):
             raise BuildError(
-                f"{out} holds another build ({_difference(found, recipe)}); "
+                f"{out} holds another build ({_difference(found, plan.recipe)}); "
                 "choose an empty folder, or remove that one"
             )
-    elif (work / _PLAN).exists():
-        if resume and (work / _PLAN).read_bytes() != plan:
+        if (work / REOPEN).exists():
+            kept.retire(finished=True)
+    if (work / _PLAN).exists():
+        started = _read_plan(work / _PLAN)
+        if resume and not finished and not (started and _alike(started.recipe, plan.recipe)):
             raise BuildError(
-                f"{out} holds an unfinished build of another plan, or the release has changed since; "
+                f"{out} holds an unfinished build of another plan; "
                 "start it anew with --no-resume, or choose an empty folder"
             )
-    elif any(path.name != WORK_FOLDER for path in out.iterdir()):
+        kept.retire(same_metadata=started == plan)  # clips are measured anew
+    elif not finished and any(path.name != WORK_FOLDER for path in out.iterdir()):
         raise BuildError(f"{out} is not empty, and holds no build of this toolkit; choose an empty folder")
     if not resume:
         (out / MANIFEST_NAME).unlink(missing_ok=True)
         for name in OUTPUT_FOLDERS:
             shutil.rmtree(out / name, ignore_errors=True)
-        shutil.rmtree(work, ignore_errors=True)
+        for path in work.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _LOCK:
+                path.unlink()
+
+
+def _alike(found: Recipe, wanted: Recipe) -> bool:
+    """Say whether two recipes make the same of the same release."""
+    return msgspec.structs.replace(found, release=wanted.release) == wanted
+
+
+def _read_plan(path: Path) -> Plan | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Plan)
+    except msgspec.MsgspecError:  # of another version
+        return None
 
 
 def _recipe_of(out: Path) -> Recipe:
@@ -161,4 +211,5 @@ def _recipe_of(out: Path) -> Recipe:
 
 def _difference(found: Recipe, wanted: Recipe) -> str:
     ours, theirs = msgspec.structs.asdict(wanted), msgspec.structs.asdict(found)
-    return ", ".join(f"{k}: {theirs[k]!r} there, {ours[k]!r} asked for" for k in ours if ours[k] != theirs[k])
+    differing = [name for name in ours if ours[name] != theirs[name] and name != "release"]
+    return ", ".join(f"{name}: {theirs[name]!r} there, {ours[name]!r} asked for" for name in differing)

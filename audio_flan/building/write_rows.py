@@ -1,11 +1,12 @@
 """Seventh step: the row files."""
 
 from collections.abc import Iterator
-from functools import cached_property
-from itertools import islice, pairwise
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
+from xxhash import xxh3_64_intdigest
 
 from audio_flan.building.arrange_rows import (
     ArrangeRows,
@@ -17,6 +18,7 @@ from audio_flan.building.arrange_rows import (
 )
 from audio_flan.building.errors import BuildError
 from audio_flan.building.index_clips import open_lookups
+from audio_flan.building.kept import CLIPS, STORE, WRITE, Kept, RowRecord, write_row_records
 from audio_flan.building.lookup import ClipFacts, ClipLookup
 from audio_flan.building.order import runs
 from audio_flan.building.spill import SpilledRow
@@ -28,15 +30,10 @@ from audio_flan.shards.atomic import atomic_path
 from audio_flan.shards.hashing import hash_file
 from audio_flan.shards.layout import row_file
 from audio_flan.shards.names import extension_of
-from audio_flan.shards.row_files import (
-    EMBEDDED_GROUP_BYTES,
-    GROUP_ROWS,
-    CellValue,
-    RowFileWriter,
-    RowValues,
-)
+from audio_flan.shards.row_columns import CellValue, RowColumns, RowValues
+from audio_flan.shards.row_files import EMBEDDED_GROUP_BYTES, GROUP_ROWS, RowFileWriter
 from audio_flan.shards.tar import member_name
-from audio_flan.waveform import AudioError
+from audio_flan.waveform import AudioError, ClipSource, RangeSource
 
 UNIT_ROWS: Final = 1 << 15
 """Consecutive files with up to so many rows altogether are one unit."""
@@ -44,7 +41,10 @@ _NamedClips = list[tuple[str, ClipFacts]]
 
 
 class PlannedFile(NamedTuple):
-    """The row file `number` of `files` of a part: its rows [start, stop), of those arranged by `unit`."""
+    """The row file `number` of `files` of a part: its rows [start, stop), of those arranged by `unit`.
+
+    `inputs` is a hash of what it is made of.
+    """
 
     unit: str
     part: int
@@ -52,20 +52,24 @@ class PlannedFile(NamedTuple):
     files: int
     start: int
     stop: int
+    inputs: str
 
 
 class WriteRows(Step):
     """Its units are runs of row files."""
 
-    name = "write"
+    name = WRITE
     title = "writing rows"
+    makes = True
 
     @cached_property
     def _files(self) -> list[PlannedFile]:
         return [
-            PlannedFile(unit, part, number, len(arranged.bounds) - 1, start, stop)
+            PlannedFile(unit, part, number, len(arranged.inputs), start, stop, inputs)
             for part, (unit, arranged) in arranged_parts(self.build.work).items()
-            for number, (start, stop) in enumerate(pairwise(arranged.bounds))
+            for number, ((start, stop), inputs) in enumerate(
+                zip(pairwise(arranged.bounds), arranged.inputs, strict=True)
+            )
         ]
 
     @cached_property
@@ -85,19 +89,25 @@ class WriteRows(Step):
     def do(self, unit: str) -> None:
         """Write the files of one unit."""
         with self.build.work.make(self.name, unit) as folder:
-            write_facts(folder, [self._write(self._files[i]) for i in self._runs[int(unit)]])
+            planned = [self._files[i] for i in self._runs[int(unit)]]
+            files = [self._write(file) for file in planned]
+            write_facts(folder, files)
+            records = [RowRecord(file.inputs, facts) for file, facts in zip(planned, files, strict=True)]
+            write_row_records(folder, records)
 
     def _write(self, file: PlannedFile) -> FileFacts:
-        """Write one file."""
+        """Write one file, unless it is there as it would be."""
         path = row_file(*part_name(file.part), file.number, file.files)
+        if kept := Kept(self.build.out).take_rows(path, file.inputs):
+            return kept
         with atomic_path(self.build.out / path) as temporary:
             with RowFileWriter(temporary) as writer:
                 for group in self._groups(file):
-                    writer.write(group)
+                    writer.write_table(group.table())
             nbytes, rows = temporary.stat().st_size, file.stop - file.start
             return FileFacts(path, nbytes, hash_file(temporary), rows=rows)
 
-    def _groups(self, file: PlannedFile) -> Iterator[list[RowValues]]:
+    def _groups(self, file: PlannedFile) -> Iterator[RowColumns]:
         folder = self.build.work.unit(ArrangeRows.name, file.unit)
         places = np.load(folder / places_name(file.part), mmap_mode="r")
         reader = open_spill(self.build)
@@ -105,19 +115,22 @@ class WriteRows(Step):
         yield from self._embedded(rows) if self.build.recipe.form == "embedded" else self._indexed(rows)
         reader.close()
 
-    def _indexed(self, rows: Iterator[SpilledRow]) -> Iterator[list[RowValues]]:
-        while group := [
-            self._values(row, instance, clips, [(None, _cell_path(*clip)) for clip in clips])
-            for row, instance, clips in map(self._resolve, islice(rows, GROUP_ROWS))
-        ]:
+    def _indexed(self, rows: Iterator[SpilledRow]) -> Iterator[RowColumns]:
+        group = RowColumns()
+        for row, clips in map(self._resolve, rows):
+            group.add(self._values(row, clips, [(None, _cell_path(*clip)) for clip in clips]))
+            if len(group) == GROUP_ROWS:
+                yield group
+                group = RowColumns()
+        if len(group):
             yield group
 
-    def _embedded(self, rows: Iterator[SpilledRow]) -> Iterator[list[RowValues]]:
+    def _embedded(self, rows: Iterator[SpilledRow]) -> Iterator[RowColumns]:
         """Cut row groups by the bytes of their clips, each read and counted once."""
-        group: list[RowValues] = []
+        group = RowColumns()
         held: dict[str, bytes] = {}
         nbytes = 0
-        for row, instance, clips in map(self._resolve, rows):
+        for row, clips in map(self._resolve, rows):
             cells: list[CellValue] = []
             for audio_id, clip in clips:
                 data = held.get(audio_id)
@@ -125,38 +138,42 @@ class WriteRows(Step):
                     data = held[audio_id] = self._read(audio_id, clip)
                     nbytes += len(data)
                 cells.append((data, member_name(audio_id, extension_of(clip.format), set())))
-            group.append(self._values(row, instance, clips, cells))
+            group.add(self._values(row, clips, cells))
             if nbytes >= EMBEDDED_GROUP_BYTES or len(group) >= GROUP_ROWS:
                 yield group
-                group, held, nbytes = [], {}, 0
-        if group:
+                group, held, nbytes = RowColumns(), {}, 0
+        if len(group):
             yield group
 
-    def _resolve(self, row: SpilledRow) -> tuple[SpilledRow, Instance, _NamedClips]:
+    def _resolve(self, row: SpilledRow) -> tuple[SpilledRow, _NamedClips]:
         """Find the clips of a row, those of the input first."""
-        instance = row.as_instance()
-        found = find_clips(row, instance, self._lookups)
+        found = find_clips(row, self._lookups)
         if isinstance(found, str):
             raise BuildError(f"the clip {found!r} has gone from the workspace; build anew with --no-resume")
-        ids = (*instance.input_audio_ids, *instance.output_audio_ids)
-        return row, instance, list(zip(ids, found, strict=True))
+        ids = (*row.instance.input_audio_ids, *row.instance.output_audio_ids)
+        return row, list(zip(ids, found, strict=True))
 
     def _read(self, audio_id: str, clip: ClipFacts) -> bytes:
         try:
-            data = self.build.clips.locate(audio_id).read()
+            data = self._source(audio_id, clip).read()
         except AudioError as error:
             raise BuildError(
                 f"{error}; it was there when it was checked: build anew with --no-resume"
             ) from None
-        if len(data) != clip.nbytes:
+        if xxh3_64_intdigest(data) != clip.xxh3:
             raise BuildError(f"the clip {audio_id!r} has changed meanwhile; build anew with --no-resume")
         return data
 
-    def _values(
-        self, row: SpilledRow, instance: Instance, clips: _NamedClips, cells: list[CellValue]
-    ) -> RowValues:
+    def _source(self, audio_id: str, clip: ClipFacts) -> ClipSource:
+        """Find the clip where it came from, or where it lies fetched or transcoded."""
+        if not clip.shard:
+            return self.build.clips.locate(audio_id)
+        path = str(self.build.work.unit(STORE, clip.shard) / CLIPS)
+        return RangeSource(path, clip.offset, clip.nbytes, audio_id)
+
+    def _values(self, row: SpilledRow, clips: _NamedClips, cells: list[CellValue]) -> RowValues:
         corpus = self.build.files[row.file].corpus
-        return _row_values(instance, corpus, cells, [clip.seconds for _, clip in clips])
+        return _row_values(row.instance, corpus, cells, [clip.seconds for _, clip in clips])
 
 
 def _row_values(instance: Instance, corpus: str, cells: list[CellValue], seconds: list[float]) -> RowValues:
@@ -187,6 +204,7 @@ def _row_values(instance: Instance, corpus: str, cells: list[CellValue], seconds
     )
 
 
+@lru_cache(1 << 13)
 def _cell_path(audio_id: str, clip: ClipFacts) -> str:
     extension = extension_of(clip.format)
-    return make_cell(Cell("", clip.shard, audio_id, extension, clip.offset, clip.nbytes))
+    return make_cell(Cell("", clip.shard, audio_id, extension, clip.offset, clip.nbytes, clip.xxh3))

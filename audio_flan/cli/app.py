@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from audio_flan._version import __version__
-from audio_flan.cli import build, demo, info, peek, tasks, validate
+from audio_flan.cli import build, card, demo, info, peek, publish, rebase, tasks, validate
 
 EXIT_UNUSABLE = 2
 """Wrong usage, or data that cannot be used."""
@@ -28,6 +28,9 @@ app.command("info")(info.info)
 app.command("peek")(peek.peek)
 app.command("validate")(validate.validate)
 app.command("build")(build.build)
+app.command("card")(card.card)
+app.command("rebase")(rebase.rebase)
+app.command("publish")(publish.publish)
 
 
 def _version(wanted: bool) -> None:

@@ -8,6 +8,9 @@ import typer
 Root = Annotated[
     str, typer.Argument(help="A release: a folder, ORG/NAME on the Hub, or an hf:// URL.", show_default=False)
 ]
+BuiltRoot = Annotated[
+    Path, typer.Argument(help="A folder that `audio-flan build` has made.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Token = Annotated[
     str | None, typer.Option("--token", help="Hub token; HF_TOKEN or the stored login by default.")

@@ -58,6 +58,14 @@ def human_bytes(nbytes: int | None) -> str:
     return f"{size:.1f} TB"
 
 
+def human_seconds(seconds: float) -> str:
+    """Return a time as a person reads it."""
+    for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 @contextmanager
 def progress(description: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on stderr, where that is a terminal; yield a function of (done, total)."""

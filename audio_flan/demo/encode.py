@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-import struct
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import soundfile
+
+from audio_flan.waveform.containers.ogg import with_serial
 
 if TYPE_CHECKING:
     from audio_flan.demo.parts import Clip
@@ -49,7 +50,7 @@ def encode(clip: Clip) -> bytes:
     )
     data = buffer.getvalue()
     if clip.encoding == "ogg":
-        return with_ogg_serial(data, zlib.crc32(clip.audio_id.encode()))
+        return with_serial(data, zlib.crc32(clip.audio_id.encode()))
     return without_peak_time(data) if clip.encoding == "wavfloat" else data
 
 
@@ -58,31 +59,3 @@ def without_peak_time(wav: bytes) -> bytes:
     start = wav.find(b"PEAK")
     stamp = start + 12  # chunk name, size and version take four bytes each
     return wav if start < 0 else wav[:stamp] + bytes(4) + wav[stamp + 4 :]
-
-
-_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_PAGE_HEADER = 27  # bytes before the segment table
-
-
-def ogg_crc(page: bytes) -> int:
-    """Checksum of an Ogg page: CRC-32 with Ethernet's polynomial, but not mirrored and not inverted.
-
-    zlib computes the mirrored one, so page and result are mirrored bit by bit.
-    """
-    mirrored = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int(f"{mirrored:032b}"[::-1], 2)
-
-
-def with_ogg_serial(data: bytes, serial: int) -> bytes:
-    """Give every page of a one-stream Ogg file this serial number, and mend the page checksums."""
-    pages = []
-    start = 0
-    while start < len(data):
-        segments = data[start + _PAGE_HEADER - 1]
-        body = start + _PAGE_HEADER + segments
-        end = body + sum(data[start + _PAGE_HEADER : body])
-        page = data[start : start + 14] + struct.pack("<I", serial) + data[start + 18 : start + 22]
-        page += bytes(4) + data[start + 26 : end]
-        pages.append(page[:22] + struct.pack("<I", ogg_crc(page)) + page[26:])
-        start = end
-    return b"".join(pages)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from audio_flan.publishing.plan import Batch
-from audio_flan.shards import FileFacts
+from audio_flan.shards import FileFacts, Manifest
 from audio_flan.shards.atomic import write_atomically
 
 JOURNAL_NAME: Final = ".publish.json"
@@ -20,10 +20,16 @@ class _Uploaded(msgspec.Struct):
 
 
 class Journal:
-    """The files of a root that one repo has, by path with their hash; kept in the root until the end."""
+    """The files of a root that one repo has, by path with their hash; kept in the root until the end.
 
-    def __init__(self, root: Path, repo_id: str, revision: str | None) -> None:
+    `there` is what the manifest says that the last complete upload has left.
+    """
+
+    def __init__(
+        self, root: Path, repo_id: str, revision: str | None, *, there: Manifest | None = None
+    ) -> None:
         self._path = root / JOURNAL_NAME
+        self._there = {file.path: file.xxh3 for file in there.files} if there else {}
         self._uploaded = _Uploaded(repo_id, revision, {})
         with contextlib.suppress(FileNotFoundError, msgspec.MsgspecError):  # then all is offered again
             found = msgspec.json.decode(self._path.read_bytes(), type=_Uploaded)
@@ -32,7 +38,7 @@ class Journal:
 
     def has(self, file: FileFacts) -> bool:
         """Say whether this very file was committed."""
-        return self._uploaded.files.get(file.path) == file.xxh3
+        return self._uploaded.files.get(file.path, self._there.get(file.path)) == file.xxh3
 
     def add(self, batch: Batch) -> None:
         """Note that a batch was committed."""

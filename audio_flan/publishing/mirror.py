@@ -17,15 +17,20 @@ from audio_flan.publishing.plan import describe_problems
 from audio_flan.publishing.rebase import Progress
 from audio_flan.publishing.upload import upload
 from audio_flan.release.tree import hub_place
-from audio_flan.shards import read_manifest, verify
+from audio_flan.shards import (
+    MANIFEST_NAME,
+    Manifest,
+    ManifestError,
+    parse_manifest,
+    read_manifest,
+    verify,
+)
 
 if TYPE_CHECKING:
     import fsspec
 
-OBJECT_STORES: Final = {
-    "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "abfss": "adlfs",
-}  # fmt: skip
-"""Kinds of URL, and the package that knows them. A file appears there whole or not at all."""
+OBJECT_STORES: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")
+"""Kinds of URL where a file appears whole or not at all."""
 _FILES_AT_ONCE = 8
 _LASTING = (PermissionError, FileNotFoundError, ImportError, ValueError)
 
@@ -86,8 +91,8 @@ def build_folder(out: str, work: str | os.PathLike[str] | None) -> Path:
 def mirror(root: str | os.PathLike[str], url: str, *, progress: Progress | None = None) -> MirrorSummary:
     """Upload a built root to an object store; the card and the manifest last.
 
-    Stopped at any moment, the same call goes on where it stopped. Who may write there is up to the settings of
-    the package that knows the store, such as `s3fs`.
+    Stopped at any moment, the same call goes on where it stopped. Who may write there is up to the settings
+    of the package that knows the store: `s3fs`, `gcsfs` or `adlfs`.
 
     Parameters
     ----------
@@ -107,7 +112,9 @@ def mirror(root: str | os.PathLike[str], url: str, *, progress: Progress | None 
     if problems:
         raise PublishError(f"{root} does not match its manifest: {describe_problems(problems)}")
     try:
-        done = upload(ObjectStore(url), folder, manifest, Journal(folder, url, None), progress)
+        store = ObjectStore(url)
+        journal = Journal(folder, url, None, there=store.manifest())
+        done = upload(store, folder, manifest, journal, progress)
     except TransientError as error:
         raise PublishError(
             f"the upload stopped: {error}; run the same command again, it goes on where it stopped"
@@ -138,6 +145,22 @@ class ObjectStore:
             return {path.removeprefix(f"{base}/"): int(facts["size"]) for path, facts in found.items()}
 
         return with_retries(ask)
+
+    def manifest(self) -> Manifest | None:
+        """Read the manifest that is there."""
+
+        def ask() -> bytes | None:
+            with self._errors():
+                try:
+                    return bytes(self._fs.cat_file(f"{self._url}/{MANIFEST_NAME}"))
+                except FileNotFoundError:
+                    return None
+
+        data = with_retries(ask)
+        try:
+            return parse_manifest(data) if data is not None else None
+        except ManifestError:  # of another version
+            return None
 
     def commit(self, root: Path, add: list[str], delete: list[str], message: str) -> str:  # noqa: ARG002
         """Send files, then remove others; there is no message to leave."""

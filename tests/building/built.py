@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 
 from audio_flan.building import BuildSummary
+from audio_flan.building.workspace import WORK_FOLDER
 from audio_flan.records.schema import AUDIO_COLUMNS
 from audio_flan.shards import parse_cell, read_manifest
 
@@ -50,8 +51,9 @@ def cells_of(row: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """All that is below a folder: files by path, folders as well."""
+    """All that is below a folder: files by path, folders as well; but not what is kept for the next build."""
     return {
         str(path.relative_to(root)): path.read_bytes() if path.is_file() else b"folder"
         for path in sorted(root.rglob("*"))
+        if path.relative_to(root).parts[0] != WORK_FOLDER
     }

@@ -1,11 +1,14 @@
 """``audio-flan build``: what it prints, and what it refuses."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 from built import tree
+from trees import line, metadata_path, write
 
 from audio_flan.cli.build import _parse_size
 from audio_flan.shards import MANIFEST_NAME
@@ -81,3 +84,17 @@ def test_a_size_that_is_none(small_tree, out):
     done = run(small_tree.root, out, "--shard-size", "big")
     assert done.returncode == 2
     assert "expected a size such as 512MB" in done.stderr
+
+
+def test_what_was_transcoded_and_what_was_kept_is_said(small_tree, out):
+    options = (small_tree.root, out, "--transcode", "flac", "--clips", "parquet")
+    first = run(*options).stdout
+    assert re.search(r"transcoded \d clips, \d stay as they were; .* became ", first)
+    assert "since the earlier build" not in first
+    path = metadata_path("speech", "understanding", "test", "01_Read", "new.jsonl")
+    write(small_tree.root, path, line("new", split=["test"]) + b"\n")
+    again = run(*options).stdout
+    assert re.search(r"since the earlier build: \d+ files of .* kept, 1 of .* written, 0 removed", again)
+    assert ".build is gone" not in again
+    shutil.rmtree(out / ".build")
+    assert "what the earlier build has left in .build is gone" in run(*options).stdout

@@ -86,9 +86,9 @@ def _children(pid: int) -> list[int]:
 
 
 def test_a_finished_build_is_not_made_again(demo_root, indexed):
-    before = {path: path.stat().st_mtime_ns for path in indexed.root.rglob("*")}
+    before = {path: path.stat().st_mtime_ns for path in indexed.root.glob("[!.]*/**/*")}
     summary = build(demo_root, indexed.root, shard_size=SIZE)
-    assert before == {path: path.stat().st_mtime_ns for path in indexed.root.rglob("*")}
+    assert before == {path: path.stat().st_mtime_ns for path in indexed.root.glob("[!.]*/**/*")}
     assert summary.rows == indexed.summary.rows
     assert summary.corpora == indexed.summary.corpora
 
@@ -166,7 +166,7 @@ def test_an_unfinished_build_of_another_plan(small_tree, out, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("audio_flan.building.pipeline.finish", stop)
+    monkeypatch.setattr("audio_flan.building.finish.finish", stop)
     with pytest.raises(KeyboardInterrupt):
         build(small_tree.root, out)
     monkeypatch.undo()
@@ -174,7 +174,7 @@ def test_an_unfinished_build_of_another_plan(small_tree, out, monkeypatch):
         build(small_tree.root, out, seed=1)
     anew = build(small_tree.root, out, seed=1, resume=False)
     assert anew.rows == len(small_tree.rows)
-    assert not (out / WORK_FOLDER).exists()
+    assert [path.name for path in (out / WORK_FOLDER).iterdir()] == ["kept"]
 
 
 def test_two_builds_of_one_folder(small_tree, out, monkeypatch):

@@ -44,7 +44,13 @@ def test_the_console_script_is_the_same_program():
     assert found.stdout.startswith("audio-flan 0.")
 
 
-@pytest.mark.parametrize("args", [(), ("demo",), ("tasks",), ("info",), ("peek",), ("validate",)])
+@pytest.mark.parametrize(
+    "args",
+    [
+        (), ("demo",), ("tasks",), ("info",), ("peek",), ("validate",), ("build",), ("card",), ("rebase",),
+        ("publish",),
+    ],
+)  # fmt: skip
 def test_every_command_has_help_with_an_example(args):
     text = run(*args, "--help").stdout
     assert "Usage: audio-flan" in text

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_flan.demo import degrade, notes
-from audio_flan.demo.encode import encode, ogg_crc, with_ogg_serial, without_peak_time
+from audio_flan.demo.encode import encode, without_peak_time
 from audio_flan.demo.instruments import TIMBRES, tone
 from audio_flan.demo.parts import Clip, shelve
 from audio_flan.demo.vocoders import VOCODERS, from_spectra, spectra
@@ -119,26 +116,6 @@ def test_chord_quality_follows_the_numeral(tonic, which):
     mode, numeral = which
     quality = "maj" if numeral.isupper() else "min"
     assert notes.chord_name(notes.triad(tonic, mode, numeral)).endswith(quality)
-
-
-@given(st.integers(0, 2**32 - 1))
-@settings(max_examples=10, deadline=None)
-def test_ogg_pages_stay_valid_with_any_serial(serial):
-    buffer = io.BytesIO()
-    soundfile.write(buffer, sine(440), RATE, format="OGG", subtype="VORBIS")
-    changed = with_ogg_serial(buffer.getvalue(), serial)
-    samples, rate = soundfile.read(io.BytesIO(changed))
-    assert rate == RATE
-    assert np.array_equal(samples, soundfile.read(io.BytesIO(buffer.getvalue()))[0])
-    assert changed[14:18] == serial.to_bytes(4, "little")
-
-
-def test_ogg_checksum_is_the_one_libsndfile_writes():
-    buffer = io.BytesIO()
-    soundfile.write(buffer, sine(440), RATE, format="OGG", subtype="VORBIS")
-    data = buffer.getvalue()
-    page = data[: 27 + data[26] + sum(data[27 : 27 + data[26]])]
-    assert ogg_crc(page[:22] + bytes(4) + page[26:]) == int.from_bytes(page[22:26], "little")
 
 
 def test_float_wav_carries_no_time():
