@@ -41,7 +41,7 @@ class RowColumns:
 
 
 class _Column(Protocol):
-    add: Callable[[Any], None]
+    def add(self, value: Any) -> None: ...  # noqa: ANN401 - of any column
 
     def array(self) -> pa.Array: ...
 
@@ -50,7 +50,9 @@ class _Values:
     def __init__(self, kind: pa.DataType) -> None:
         self._kind = kind
         self._values: list[Any] = []
-        self.add: Callable[[Any], None] = self._values.append
+
+    def add(self, value: Any) -> None:  # noqa: ANN401 - of any column
+        self._values.append(value)
 
     def array(self) -> pa.Array:
         return pa.array(self._values, self._kind)
@@ -63,9 +65,8 @@ class _Lists:
         self._kind = kind
         self._items: list[Any] = []
         self._starts: list[int | None] = []
-        self.add: Callable[[Any], None] = self._add
 
-    def _add(self, items: Sequence[Any] | None) -> None:
+    def add(self, items: Sequence[Any] | None) -> None:
         if items is None:
             self._starts.append(None)
         else:
@@ -84,9 +85,8 @@ class _Cells:
         self._bytes: list[bytes | None] = []
         self._paths: list[str] = []
         self._starts: list[int] = []
-        self.add: Callable[[Any], None] = self._add
 
-    def _add(self, cells: Sequence[CellValue]) -> None:
+    def add(self, cells: Sequence[CellValue]) -> None:
         self._starts.append(len(self._paths))
         for data, path in cells:
             self._bytes.append(data)

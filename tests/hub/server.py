@@ -1,150 +1,186 @@
-"""A small Hub for the tests: enough of its HTTP API for the real clients, over a folder, with counts.
+"""A small Hub for the tests: enough of its HTTP API for the real clients, unpatched.
 
-It serves one dataset repo: repo info, tree listings, paths-info, and files with Range, ETag and the headers
-that ``huggingface_hub`` reads. A repo with a token is gated: without it the answers are those of the Hub.
+It serves dataset repos over folders, fails when it is told to, and remembers what it was asked.
 """
 
-import hashlib
-import json
+import socket
+import struct
 import threading
+import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any, NamedTuple, Self
+from urllib.parse import parse_qsl, urlsplit
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
+from hub.answers import Answer, Extension, Part, Request, downloads
+from hub.faults import Fault, FaultKind, Faults
+from hub.repos import Repo
+
+
+class Exchange(NamedTuple):
+    """A request and what came of it."""
+
+    method: str
+    path: str
+    """Of the URL, quoted."""
+    kind: str
+    """``info``, ``tree``, ``file GET``, ``file HEAD``, ``cdn GET``, ``refused``, ``fault``, ..."""
+    status: int
+    nbytes: int
+    """Bytes of contents of files in the answer."""
 
 
 class Hub:
-    """A running server; ``requests`` counts by kind, ``nbytes`` the bytes of file contents sent."""
+    """A server that runs while it is a context.
 
-    def __init__(self, folder: Path, repo_id: str, token: str | None = None) -> None:
-        self.folder, self.repo_id, self.token = folder, repo_id, token
-        self.requests: Counter[str] = Counter()
-        self.nbytes = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    Attributes
+    ----------
+    endpoint : str
+        Its URL, for ``HF_ENDPOINT``.
+    repos : dict of Repo
+        By id; see `add`.
+    redirects : bool
+        Whether large files are redirected to another host, as on the Hub.
+    latency_s : float
+        Seconds that each answer takes at least.
+    extensions : list of callable
+        Further parts of the API, such as uploads; they are asked first.
+    log : list of Exchange
+        What it was asked since it was made, or since `forget`.
+    """
+
+    def __init__(self, *, redirects: bool = False, latency_s: float = 0.0) -> None:
+        self.redirects, self.latency_s = redirects, latency_s
+        self.repos: dict[str, Repo] = {}
+        self.extensions: list[Extension] = []
+        self.log: list[Exchange] = []
+        self._faults = Faults()
+        self._closing = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.hub = self
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._port = self._server.server_address[1]
+        self.endpoint = f"http://127.0.0.1:{self._port}"
 
-    @contextmanager
-    def running(self):
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
 
-    def entries(self, path: str, recursive: bool) -> list[dict[str, object]] | None:
-        top = self.folder / path
-        if not top.is_dir():
-            return None
-        found = sorted(top.rglob("*") if recursive else top.iterdir())
-        return [self.entry(item) for item in found]
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
 
-    def entry(self, item: Path) -> dict[str, object]:
-        path = item.relative_to(self.folder).as_posix()
-        oid = hashlib.sha1(path.encode(), usedforsecurity=False).hexdigest()
-        if item.is_dir():
-            return {"type": "directory", "oid": oid, "size": 0, "path": path}
-        return {"type": "file", "oid": oid, "size": item.stat().st_size, "path": path}
+    def add(self, repo_id: str, folder: Path, **options: Any) -> Repo:
+        """Serve a folder as a dataset repo; options are those of `Repo`."""
+        repo = self.repos[repo_id] = Repo(repo_id, folder, **options)
+        return repo
+
+    def fail(self, kind: FaultKind | int, path: str = "*", **options: Any) -> None:
+        """Let requests go wrong, as a `Fault` says; a number stands for an answer of that status."""
+        options |= {"kind": "status", "status": kind} if isinstance(kind, int) else {"kind": kind}
+        self._faults.add(Fault(path=path, **options))
+
+    def heal(self) -> None:
+        """Let nothing go wrong any more."""
+        self._faults.clear()
+
+    def forget(self) -> None:
+        """Begin a new log."""
+        self.log = []
+
+    @property
+    def requests(self) -> Counter[str]:
+        """Number of requests by kind."""
+        return Counter(exchange.kind for exchange in list(self.log))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of contents of files that were sent."""
+        return sum(exchange.nbytes for exchange in list(self.log))
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request."""
+        for extension in self.extensions:
+            if answer := extension(request):
+                return answer
+        # Another name of this host is another origin for clients.
+        content_network = f"http://localhost:{self._port}" if self.redirects else None
+        return downloads(self.repos, request, content_network)
+
+    def exchange(self, request: Request) -> tuple[Answer, Fault | None]:
+        """Answer a request, after a while and wrongly where that is wanted, and write it down."""
+        began = time.monotonic()
+        path = f"/{request.path}"
+        fault = self._faults.next(request.method, path, of_contents=False)
+        answer = fault.refuse() if fault and fault.kind == "status" else self.answer(request)
+        if isinstance(answer.body, Part) and request.method != "HEAD":
+            fault = self._faults.next(request.method, path, of_contents=True) or fault
+            answer = fault.spoil(answer, answer.body) if fault else answer
+        hang_s = fault.seconds if fault else 0.0
+        self._closing.wait(max(0.0, self.latency_s + hang_s - (time.monotonic() - began)))
+        has_contents = answer.kind in ("file GET", "cdn GET") and answer.status < 300
+        nbytes = answer.nbytes if has_contents else 0
+        self.log.append(Exchange(request.method, path, answer.kind, answer.status, nbytes))
+        return answer, fault
+
+
+class _Server(ThreadingHTTPServer):
+    hub: Hub
+    request_queue_size = 128
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
 
-    @property
-    def hub(self) -> Hub:
-        return self.server.hub
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the client has gone
+            super().handle()
 
-    def log_message(self, *_):
-        pass
+    def do_GET(self) -> None:
+        self._exchange()
 
-    def do_HEAD(self):
-        self.answer()
+    def do_HEAD(self) -> None:
+        self._exchange()
 
-    def do_GET(self):
-        self.answer()
+    def do_POST(self) -> None:
+        self._exchange()
 
-    def do_POST(self):
-        self.answer()
+    def do_PUT(self) -> None:
+        self._exchange()
 
-    def answer(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length) if length else b""
+    def _exchange(self) -> None:
+        hub = self.server.hub
         url = urlsplit(self.path)
-        path = unquote(url.path).strip("/")
-        if self.hub.token and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
-            self.hub.requests["refused"] += 1
-            return self.fail(401, "GatedRepo", "Access to this dataset is restricted.")
-        api, files = f"api/datasets/{self.hub.repo_id}", f"datasets/{self.hub.repo_id}/resolve/"
-        if path.startswith(files):
-            return self.send_file(path.removeprefix(files).partition("/")[2])
-        if path != api and not path.startswith(f"{api}/"):
-            return self.fail(404, "RepoNotFound", "Repository not found")
-        return self.answer_api(path.removeprefix(api).strip("/"), parse_qs(url.query), body)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path, query = url.path.strip("/"), dict(parse_qsl(url.query))
+        answer, fault = hub.exchange(Request(self.command, path, query, self.headers, body, hub.endpoint))
+        self._send(answer, fault.kind if fault else None)
 
-    def answer_api(self, path, query, body):
-        kind, _, rest = path.partition("/")
-        inner = rest.partition("/")[2]
-        if kind in ("", "revision"):
-            self.hub.requests["info"] += 1
-            files = [
-                {"rfilename": entry["path"]}
-                for entry in self.hub.entries("", True)
-                if entry["type"] == "file"
-            ]
-            return self.send_json({"id": self.hub.repo_id, "sha": COMMIT, "siblings": files, "tags": []})
-        if kind == "tree":
-            self.hub.requests["tree"] += 1
-            entries = self.hub.entries(
-                inner, query.get("recursive") == ["True"] or query.get("recursive") == ["true"]
-            )
-            return (
-                self.fail(404, "EntryNotFound", "no folder") if entries is None else self.send_json(entries)
-            )
-        if kind == "paths-info":
-            self.hub.requests["paths-info"] += 1
-            wanted = parse_qs(body.decode()).get("paths") or json.loads(body or "{}").get("paths", [])
-            found = [self.hub.folder / name for name in wanted]
-            return self.send_json([self.hub.entry(item) for item in found if item.exists()])
-        return self.fail(404, "EntryNotFound", path)
-
-    def send_file(self, path):
-        file = self.hub.folder / path
-        self.hub.requests[f"file {self.command}"] += 1
-        if not file.is_file():
-            return self.fail(404, "EntryNotFound", path)
-        data = file.read_bytes()
-        headers = {
-            "ETag": f'"{self.hub.entry(file)["oid"]}"',
-            "X-Repo-Commit": COMMIT,
-            "Accept-Ranges": "bytes",
-        }
-        status = 200
-        wanted = self.headers.get("Range")
-        if wanted and wanted.startswith("bytes="):
-            first, _, last = wanted.removeprefix("bytes=").partition("-")
-            begin, end = int(first), min(int(last) if last else len(data) - 1, len(data) - 1)
-            headers["Content-Range"] = f"bytes {begin}-{end}/{len(data)}"
-            data, status = data[begin : end + 1], 206
-        return self.send(status, data, "application/octet-stream", headers)
-
-    def send_json(self, value):
-        self.send(200, json.dumps(value).encode(), "application/json", {"X-Repo-Commit": COMMIT})
-
-    def fail(self, status, code, message):
-        body = json.dumps({"error": message}).encode()
-        self.send(status, body, "application/json", {"X-Error-Code": code, "X-Error-Message": message})
-
-    def send(self, status, data, kind, headers):
-        self.send_response(status)
-        for name, value in {**headers, "Content-Type": kind, "Content-Length": str(len(data))}.items():
+    def _send(self, answer: Answer, fault: FaultKind | None) -> None:
+        self.send_response(answer.status)
+        for name, value in {**answer.headers, "Content-Length": str(answer.nbytes)}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.hub.nbytes += len(data) if kind == "application/octet-stream" else 0
-            self.wfile.write(data)
+        if self.command == "HEAD":
+            return
+        breaks = fault in ("reset", "truncated")
+        nbytes = answer.nbytes // 2 if breaks else answer.nbytes
+        if isinstance(answer.body, Part):
+            if nbytes:  # 0 would send all of the file
+                with answer.body.file.open("rb") as handle:
+                    self.connection.sendfile(handle, answer.body.start, nbytes)
+        else:
+            self.wfile.write(answer.body)
+        if breaks:
+            if fault == "reset":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: `Hub.log` has it."""

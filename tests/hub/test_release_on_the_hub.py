@@ -1,14 +1,9 @@
 """The released form read from a Hub by the real clients, unpatched."""
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
-from server import Hub
 
 import audio_flan
+from hub.clients import ask_client, run_client
 
 REPO = "HKUSTAudio/Audio-FLAN"
 SCRIPT = """
@@ -31,20 +26,6 @@ def expected(demo_root):
     return [[row["uuid"], len(row["input_audio"][0]["array"])] for row in rows]
 
 
-def load(hub, tmp_path, path=REPO, mode="stream", token=""):
-    environment = os.environ | {
-        "HF_ENDPOINT": hub.endpoint,
-        "HF_HOME": str(tmp_path / "home"),
-        "HF_DATASETS_CACHE": str(tmp_path / "home/datasets"),
-        "HF_HUB_CACHE": str(tmp_path / "home/hub"),
-        "HF_HUB_DISABLE_XET": "1",
-    }
-    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, path, mode, token]
-    return subprocess.run(
-        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
-    )
-
-
 @pytest.mark.parametrize(
     ("mode", "path"),
     [
@@ -54,36 +35,31 @@ def load(hub, tmp_path, path=REPO, mode="stream", token=""):
         ("table", f"hf://datasets/{REPO}@main"),
     ],
 )
-def test_a_repo_id_or_url_gives_the_rows_of_the_folder(demo_root, expected, tmp_path, mode, path):
-    with Hub(demo_root, REPO).running() as hub:
-        done = load(hub, tmp_path, path, mode)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == expected
+def test_a_repo_id_or_url_gives_the_rows_of_the_folder(hub, demo_root, expected, tmp_path, mode, path):
+    hub.add(REPO, demo_root)
+    assert ask_client(hub, tmp_path, SCRIPT, path, mode, "") == expected
 
 
-def test_a_table_needs_no_network_once_it_is_built(demo_root, expected, tmp_path):
-    with Hub(demo_root, REPO).running() as hub:
-        first = load(hub, tmp_path, mode="table")
-        hub.requests.clear()
-        again = load(hub, tmp_path, mode="table")
-        assert json.loads(first.stdout) == json.loads(again.stdout) == expected
-        assert hub.requests["file GET"] == 0
+def test_a_table_is_read_from_the_hub_once(hub, demo_root, expected, tmp_path):
+    hub.add(REPO, demo_root)
+    assert ask_client(hub, tmp_path, SCRIPT, REPO, "table", "") == expected
+    hub.forget()
+    assert ask_client(hub, tmp_path, SCRIPT, REPO, "table", "") == expected
+    assert hub.nbytes == 0
 
 
-def test_a_gated_repo_wants_its_token(demo_root, expected, tmp_path):
-    with Hub(demo_root, REPO, token="hf_right").running() as hub:
-        done = load(hub, tmp_path, token="hf_right")
-        assert json.loads(done.stdout) == expected
-        (tmp_path / "other").mkdir()
-        refused = load(hub, tmp_path / "other")
+def test_a_gated_repo_wants_its_token(hub, demo_root, expected, tmp_path):
+    hub.add(REPO, demo_root, token="hf_right")
+    assert ask_client(hub, tmp_path, SCRIPT, REPO, "stream", "hf_right") == expected
+    refused = run_client(hub, tmp_path / "other", SCRIPT, REPO, "stream", "")
     assert refused.returncode != 0
     last = refused.stderr.strip().splitlines()[-1]
     assert "is gated" in last, refused.stderr
     assert "token=" in last
 
 
-def test_a_repo_that_is_not_there(demo_root, tmp_path):
-    with Hub(demo_root, REPO).running() as hub:
-        done = load(hub, tmp_path, path="HKUSTAudio/Other")
+def test_a_repo_that_is_not_there(hub, demo_root, tmp_path):
+    hub.add(REPO, demo_root)
+    done = run_client(hub, tmp_path, SCRIPT, "HKUSTAudio/Other", "stream", "")
     assert done.returncode != 0
     assert "there is no dataset HKUSTAudio/Other on the Hub" in done.stderr.strip().splitlines()[-1]

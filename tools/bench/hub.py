@@ -24,6 +24,7 @@ sys.path.insert(0, str(PROJECT / "tests"))
 
 from hub.clients import run_client  # noqa: E402 - the Hub is one of the tests
 from hub.large import FILES, enlarge  # noqa: E402
+from hub.repos import COMMIT  # noqa: E402
 from hub.server import Exchange, Hub  # noqa: E402
 
 REPO = "HKUSTAudio/Audio-FLAN"
@@ -98,8 +99,8 @@ def measure_faults(hub: Hub, work: Path, module: str) -> dict[str, Any]:
 
 
 def named(request: Exchange) -> str:
-    """Write a request without what differs between repos."""
-    return f"{request.method} {request.path.replace(REPO, 'REPO').rpartition('/')[0]}/..."
+    """Write a request without the name of the repo and its revision."""
+    return f"{request.method} {request.path.replace(REPO, 'REPO').replace(COMMIT, 'COMMIT')}"
 
 
 def repos(work: Path, release: Path) -> Iterator[tuple[str, Path, dict[str, Path]]]:
@@ -125,9 +126,9 @@ def as_markdown(results: dict[str, Any], rounds: int) -> str:
         f"Python {results['python']}, {results['machine']}, {os.cpu_count()} CPUs; {versions}.",
         "",
         f'`load_dataset("{REPO}", CONFIG, streaming=True)` and the first row of `train`, its sound decoded,',
-        f"from the Hub of the tests, with {LATENCY_S * 1000:.0f} ms for each answer and redirects to a",
-        "content network (each is a request). Cold: an empty cache. Warm: a second process. Medians of the",
-        "rounds. The import of the module is not counted; what it puts off (torch, by plain datasets) is.",
+        f"from the Hub of the tests: {LATENCY_S * 1000:.0f} ms for each answer, and redirects to a content network,",
+        "which are requests. Cold: an empty cache. Warm: a second process. Medians of the rounds. The import of the",
+        "module is not counted; what it puts off (torch, by plain datasets) is.",
         "",
         "| repo | config | client | cache | requests: call | first sound | seconds: call | first sound |",
         "|---|---|---|---|---:|---:|---:|---:|",

@@ -1,0 +1,1 @@
+"""A small Hub for the tests, and clients of it."""
