@@ -6,7 +6,9 @@ It prints the address, ends the second node when it reads ``kill``, and goes whe
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 
+from ray._private.utils import get_ray_address_file
 from ray.cluster_utils import Cluster
 
 NODE = {"num_cpus": 1, "memory": 4 << 30, "object_store_memory": 100 << 20}
@@ -18,6 +20,8 @@ QUICK = {
 
 
 def main():
+    # Ray writes its address there, whatever folder it is given, and does not make it.
+    Path(get_ray_address_file(None)).parent.mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp(prefix="ray-")  # sockets want a short path
     head = NODE | {"include_dashboard": False, "temp_dir": folder, "_system_config": QUICK}
     cluster = Cluster(initialize_head=True, head_node_args=head)
