@@ -13,8 +13,16 @@ from audio_flan.records import Reason, Warn
 from audio_flan.release import Quarantine, open_release
 from audio_flan.release.validate import validate
 
-# A file that cannot be read, and sound that no decoder knows, need a disk and libraries that fail.
-_ELSEWHERE = {Reason.UNREADABLE_FILE, Reason.UNSUPPORTED_AUDIO}
+# A file that cannot be read, and sound that no decoder knows, need a disk and libraries that fail; the others
+# are of built roots.
+_ELSEWHERE = {
+    Reason.UNREADABLE_FILE,
+    Reason.UNSUPPORTED_AUDIO,
+    Reason.MISSING_FILE,
+    Reason.CHANGED_FILE,
+    Reason.BAD_CELL,
+    Reason.WRONG_COUNT,
+}
 
 
 @pytest.fixture(scope="module")
