@@ -19,6 +19,14 @@ PROJECT = Path(__file__).resolve().parents[1]
 SHARED_CORPUS = PROJECT.parent / "shared/corpus"
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--every-config",
+        action="store_true",
+        help="load all 112 configs with every version of datasets, streaming and not; takes ten minutes",
+    )
+
+
 def pytest_configure():
     """Keep the user's own cache out of it, before `datasets` is imported: it reads its folders then, once."""
     home = Path(tempfile.mkdtemp(prefix="audio-flan-tests-"))

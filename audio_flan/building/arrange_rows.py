@@ -173,11 +173,9 @@ def _clip_hash(clip: ClipFacts) -> bytes:
 
 def arranged_parts(work: Workspace) -> dict[int, tuple[str, ArrangedPart]]:
     """Return the parts that have rows, by number, each with the unit that has arranged it."""
-    folder = work.root / ArrangeRows.name
-    units = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     return {
         int(part): (unit, msgspec.convert(facts, ArrangedPart))
-        for unit in units
+        for unit in work.units(ArrangeRows.name)
         for part, facts in work.facts(ArrangeRows.name, unit).items()
     }
 

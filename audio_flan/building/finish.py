@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from audio_flan.building.arrange_rows import ArrangeRows, arranged_parts, part_name
+from audio_flan.building.errors import BuildError
 from audio_flan.building.index_clips import StoredCorpus, stored_corpora
 from audio_flan.building.kept import Kept, read_shard_record
 from audio_flan.building.measure_clips import MeasureClips
@@ -74,13 +75,15 @@ def finish(build: Build) -> Manifest:
     ]
     stored = stored_corpora(work)
     files = [*_files(work, stored), *quarantined_files]
+    corpora = tuple(_corpora(work, row_counts, stored, entries))
+    check_counts(corpora)
     manifest = Manifest(
         layout=LAYOUT_VERSION,
         taxonomy=taxonomy_hash(),
         base="",
         recipe=build.recipe,
         counts=tuple(sorted(row_counts, key=lambda c: (c.task, c.split, c.corpus, c.direction))),
-        corpora=tuple(_corpora(work, row_counts, stored, entries)),
+        corpora=corpora,
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
     _remove_others(build.out, {file.path for file in files})
@@ -89,6 +92,20 @@ def finish(build: Build) -> Manifest:
     write_manifest(build.out, manifest)
     sync_folders({build.out})
     return manifest
+
+
+def check_counts(corpora: Iterable[CorpusFacts]) -> None:
+    """Raise `BuildError` unless each row that was read is written or quarantined, once.
+
+    All three are counted by the corpus of the metadata file.
+    """
+    for each in corpora:
+        if each.rows_in != each.rows + each.rows_quarantined:
+            raise BuildError(
+                f"{each.corpus}: {each.rows_in:,} rows were read, {each.rows:,} written and "
+                f"{each.rows_quarantined:,} quarantined, which do not add up: start it anew with --no-resume, "
+                "and please report it"
+            )
 
 
 def _remove_others(out: Path, files: set[str]) -> None:
@@ -103,19 +120,14 @@ def _remove_others(out: Path, files: set[str]) -> None:
                 Path(folder).rmdir()
 
 
-def _units(work: Workspace, step: str) -> list[str]:
-    folder = work.root / step
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-
-
 def _files(work: Workspace, stored: list[StoredCorpus]) -> Iterator[FileFacts]:
-    for unit in _units(work, StoreClips.name):
+    for unit in work.units(StoreClips.name):
         record = read_shard_record(work.unit(StoreClips.name, unit))
         if record.file and not record.in_workspace:
             yield record.file
     yield from (corpus.index for corpus in stored if corpus.index)
     for step in (WriteRows.name, WriteSample.name):
-        for unit in _units(work, step):
+        for unit in work.units(step):
             yield from msgspec.convert(work.facts(step, unit), list[FileFacts])
 
 
@@ -177,5 +189,5 @@ def _entries(build: Build) -> Iterator[tuple[str, Entry]]:
     for entry in build.paths.faults:
         yield Path(entry.file).stem, without_root(entry, build.release.root)
     for step in (ReadRows.name, MeasureClips.name, StoreClips.name, ArrangeRows.name):
-        for unit in _units(build.work, step):
+        for unit in build.work.units(step):
             yield from build.work.faults(step, unit)

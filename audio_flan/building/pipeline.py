@@ -146,7 +146,9 @@ def plan_build(
     config: str = "all",
     splits: Sequence[str] = SPLITS,
     shard_size: int = SHARD_SIZE,
+    seed: int = 0,
     verify: Verify = "header",
+    clips: Clips = "tar",
     transcode: Transcoding = "none",
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -158,7 +160,7 @@ def plan_build(
     """
     executor = executor or LocalExecutor()
     release = release if isinstance(release, Release) else open_release(release)
-    recipe = make_recipe(release, form, config, splits, shard_size, verify=verify, transcode=transcode)
+    recipe = make_recipe(release, form, config, splits, shard_size, seed, verify, clips, transcode)
     times: dict[StepKind, float] = {}
     folder = Path(tempfile.mkdtemp(prefix="audio-flan-plan-"))
     try:

@@ -160,5 +160,4 @@ class _Spill:
 
 def read_units(work: Workspace) -> list[str]:
     """List the units of this step that are there, in order; asked for when it is done."""
-    folder = work.root / ReadRows.name
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return work.units(ReadRows.name)

@@ -1,6 +1,7 @@
 """Between planning and making: whether a finished build has to change, and if so it is finished no more."""
 
 from functools import cached_property
+from pathlib import Path
 
 from xxhash import xxh3_128
 
@@ -8,14 +9,14 @@ from audio_flan.building.kept import REOPEN, Kept, State, inputs_hash
 from audio_flan.building.measure_clips import MeasureClips, planned_corpora, planned_hash
 from audio_flan.building.step import Step, Unit
 from audio_flan.building.workspace import write_facts
-from audio_flan.shards import MANIFEST_NAME, read_manifest
+from audio_flan.shards import MANIFEST_NAME, read_manifest, verify
 from audio_flan.shards.manifest import REBASE_NAME
 
 
 class Reopen(Step):
     """It has one unit.
 
-    Where nothing has changed, the manifest stays, and with it all steps that follow are done. Otherwise it is
+    Where nothing has changed and no file is missing, the manifest stays, and with it all steps that follow are done. Otherwise it is
     taken away before any file changes: a root without a manifest is not to be read.
     """
 
@@ -32,7 +33,8 @@ class Reopen(Step):
         """Compare, and take the manifest away."""
         work, kept, state = self.build.work, Kept(self.build.out), self._state()
         rebasing = self.build.out / REBASE_NAME  # left by a rebase that was stopped
-        if (self.build.out / MANIFEST_NAME).exists() and (kept.state != state or rebasing.exists()):
+        finished = (self.build.out / MANIFEST_NAME).exists()
+        if finished and (kept.state != state or not is_whole(self.build.out)):
             if rebasing.exists() or read_manifest(self.build.out).base:  # it stands in the cells of all rows
                 kept.forget_rows()
             kept.set_manifest_aside()
@@ -50,3 +52,8 @@ class Reopen(Step):
                 clips.update(repr(fault).encode())
         clips.update(repr([entity.path for entity in build.release.layout.misplaced]).encode())
         return State(build.work.plan_hash(), inputs_hash(build.recipe, clips.digest()))
+
+
+def is_whole(out: Path) -> bool:
+    """Say whether a finished root has all its files, of the sizes that the manifest says."""
+    return next(verify(out), None) is None

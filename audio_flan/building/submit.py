@@ -9,13 +9,13 @@ from typing import Any
 from xxhash import xxh3_64_hexdigest
 
 from audio_flan.building.errors import BuildError, explain
-from audio_flan.building.executors.slurm import Job, Slurm, job_name, submit_steps
+from audio_flan.building.executors.slurm import Job, Slurm, refuse_without_sbatch, submit_steps
 from audio_flan.building.executors.task import read_failure
 from audio_flan.building.kept import Kept
 from audio_flan.building.pipeline import make_recipe
+from audio_flan.building.reopen import is_whole
 from audio_flan.building.step import Build
 from audio_flan.building.steps import STEPS
-from audio_flan.building.submitted import record_jobs
 from audio_flan.building.summary import BuildSummary, summary_of
 from audio_flan.building.workspace import Workspace, claim
 from audio_flan.release import Release, open_release
@@ -99,15 +99,15 @@ def submit_build(
         build = Build(release, recipe, Workspace(root))
         jobs = submit_steps(build, STEPS, slurm, name, own, dry_run=True)
         return Submission(str(out), tuple(jobs), str(own))
+    refuse_without_sbatch()
     try:
         with claim(root, recipe, release.fingerprint, resume=resume) as work:
             kept = Kept(root)
             state = kept.state if (root / MANIFEST_NAME).exists() else None
-            if state and state.plan == work.plan_hash():
+            if state and state.plan == work.plan_hash() and is_whole(root):
                 kept.retire(finished=True)
                 summary = summary_of(str(out), read_manifest(root), time.monotonic() - started)
                 return Submission(str(out), (), str(all_logs), None, summary)
-            record_jobs(work.root, [job_name(name, kind) for kind in STEPS])
             jobs = submit_steps(Build(release, recipe, work), STEPS, slurm, name, own)
     except OSError as error:
         raise explain(error, root) from error

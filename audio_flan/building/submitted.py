@@ -25,6 +25,11 @@ def record_jobs(folder: Path, names: list[str]) -> None:
     write_atomically(folder / _JOBS, msgspec.json.encode(names))
 
 
+def forget_jobs(folder: Path) -> None:
+    """Forget the names of jobs: none of them is at work."""
+    (folder / _JOBS).unlink(missing_ok=True)
+
+
 def refuse_if_at_work(folder: Path, out: Path) -> None:
     """Raise `BuildError` when jobs of an earlier submission are queued or running.
 
@@ -52,7 +57,7 @@ def refuse_if_at_work(folder: Path, out: Path) -> None:
             f"jobs of Slurm are building {out}: {' '.join(ids)}; wait for them, or cancel them with "
             f"scancel --name={','.join(names)}"
         )
-    path.unlink(missing_ok=True)
+    forget_jobs(folder)
 
 
 def find_job_id(answer: str) -> str:

@@ -7,6 +7,7 @@ the unit is done. The last step turns the workspace into records for the next bu
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +22,7 @@ from audio_flan.building.kept import REOPEN, Kept
 from audio_flan.building.submitted import refuse_if_at_work
 from audio_flan.release import Entry
 from audio_flan.shards import MANIFEST_NAME, ManifestError, Recipe, read_manifest
-from audio_flan.shards.atomic import atomic_folder, remove_leftovers, write_atomically
+from audio_flan.shards.atomic import TEMPORARY_PREFIX, atomic_folder, remove_leftovers, write_atomically
 
 WORK_FOLDER: Final = ".build"
 OUTPUT_FOLDERS: Final = ("data", "sample", "audio", "index", "quarantine")
@@ -52,6 +53,12 @@ class Workspace:
     def is_done(self, step: str, name: str) -> bool:
         """Say whether a unit is done."""
         return self.unit(step, name).is_dir()
+
+    def units(self, step: str) -> list[str]:
+        """List the units of a step that are done, in order; not what a task left that was killed."""
+        folder = self.root / step
+        names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+        return sorted(name for name in names if not name.startswith(TEMPORARY_PREFIX))
 
     def plan_hash(self) -> str:
         """Return a hash of the plan of this build."""
@@ -109,8 +116,12 @@ class FaultLog:
 
 
 def without_root(entry: Entry, root: str) -> Entry:
-    """Return `entry` with paths relative to `root` in its message."""
-    return entry._replace(message=entry.message.replace(f"{root}/", "").replace(root, "."))
+    """Return `entry` with paths relative to `root` in its message.
+
+    `root` counts where a path begins, and as a whole: not inside of another path or name.
+    """
+    begins = rf"(?<![\w./-]){re.escape(root.rstrip('/'))}/"
+    return entry._replace(message=re.sub(begins, "", entry.message))
 
 
 @contextmanager
@@ -130,6 +141,8 @@ def claim(out: Path, recipe: Recipe, fingerprint: str, *, resume: bool) -> Itera
         _check(out, plan, resume=resume)
         remove_leftovers(out)
         write_atomically(work.root / _PLAN, msgspec.json.encode(plan))
+        if not resume:
+            _clear(out)  # with the plan there: killed meanwhile, `out` is known as ours
         yield work
 
 
@@ -157,7 +170,7 @@ def _locked(folder: Path, out: Path) -> Iterator[None]:
 
 
 def _check(out: Path, plan: Plan, *, resume: bool) -> None:
-    """Refuse what is not ours; clear away what is to be made anew."""
+    """Refuse what is not ours; turn what earlier builds have left into records."""
     work, kept = out / WORK_FOLDER, Kept(out)
     finished = (out / MANIFEST_NAME).exists()
     if finished:
@@ -179,15 +192,18 @@ def _check(out: Path, plan: Plan, *, resume: bool) -> None:
         kept.retire(same_metadata=started == plan)  # clips are measured anew
     elif not finished and any(path.name != WORK_FOLDER for path in out.iterdir()):
         raise BuildError(f"{out} is not empty, and holds no build of this toolkit; choose an empty folder")
-    if not resume:
-        (out / MANIFEST_NAME).unlink(missing_ok=True)
-        for name in OUTPUT_FOLDERS:
-            shutil.rmtree(out / name, ignore_errors=True)
-        for path in work.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.name != _LOCK:
-                path.unlink()
+
+
+def _clear(out: Path) -> None:
+    """Remove what earlier builds have made."""
+    (out / MANIFEST_NAME).unlink(missing_ok=True)
+    for name in OUTPUT_FOLDERS:
+        shutil.rmtree(out / name, ignore_errors=True)
+    for path in (out / WORK_FOLDER).iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name not in (_LOCK, _PLAN):
+            path.unlink()
 
 
 def _alike(found: Recipe, wanted: Recipe) -> bool:

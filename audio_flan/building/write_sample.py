@@ -50,9 +50,8 @@ class WriteSample(Step):
     def _files(self) -> dict[tuple[str, str], list[str]]:
         """Paths of the row files of each task and split, sorted."""
         work = self.build.work
-        folder = work.root / WriteRows.name
         files: dict[tuple[str, str], list[str]] = {}
-        for unit in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []:
+        for unit in work.units(WriteRows.name):
             for facts in msgspec.convert(work.facts(WriteRows.name, unit), list[FileFacts]):
                 place = split_of_row_file(facts.path)
                 if place:

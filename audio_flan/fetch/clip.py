@@ -7,7 +7,7 @@ from xxhash import xxh3_64_intdigest
 
 from audio_flan.fetch.place import check_path, is_local, local_file, local_folder, locate
 from audio_flan.fetch.read_ahead import read_ahead
-from audio_flan.fetch.remote import RemoteFile
+from audio_flan.fetch.remote import RemoteFile, forget_place
 from audio_flan.shards import Cell, make_cell, parse_cell
 from audio_flan.shards.cell import clip_name
 from audio_flan.waveform import ClipError, ClipFault, RangeSource
@@ -80,6 +80,7 @@ class ShardClip:
         data = read_ahead().clip(file, self.place.offset, nbytes)
         if not self._is_right(data):  # maybe it was damaged on its way
             read_ahead().forget(file, self.place.offset, nbytes)
+            forget_place(file)
             data = read_ahead().clip(file, self.place.offset, nbytes)
         return self._checked(data)
 

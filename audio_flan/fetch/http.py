@@ -105,6 +105,12 @@ class HttpRanges:
                     self._places.popitem(last=False)
         return span
 
+    def forget(self, url: str) -> None:
+        """Ask the server of `url` anew where the file is."""
+        with self._lock:
+            for key in [key for key in self._places if key[0] == url]:
+                del self._places[key]
+
     def _follow(
         self, url: str, place: _Place, start: int, stop: int, headers: Mapping[str, str]
     ) -> tuple[Span, _Place]:

@@ -113,7 +113,11 @@ def _built_folder(base: str) -> str:
 
 
 def _check_base(base: str) -> None:
-    scheme = urlsplit(base).scheme
+    try:
+        parts = urlsplit(base)
+        scheme, _ = parts.scheme, parts.port
+    except ValueError as error:
+        raise ClipError(ClipFault.OUTSIDE_ROOT, f"the base {base[:200]!r} is no URL: {error}") from None
     if scheme not in REMOTE_SCHEMES or "::" in base:
         detail = f"data may not point at {base[:200]!r}; if you trust it, set {BASE_VARIABLE} to that place"
         raise ClipError(ClipFault.OUTSIDE_ROOT, detail)

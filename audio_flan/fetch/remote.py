@@ -1,5 +1,7 @@
 """Byte ranges of files below a root that is a URL: on the Hub, over HTTP, or wherever fsspec reads."""
 
+import os
+import sys
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -78,19 +80,30 @@ def fetch_size(file: RemoteFile) -> int:
     return total
 
 
-def _from_hub(file: RemoteFile, start: int, stop: int) -> Span:
+def forget_place(file: RemoteFile) -> None:
+    """Ask the Hub anew where a file is, when it is fetched next: what was there may have been replaced."""
+    if hub_place(file.root) is not None:
+        http_ranges().forget(_hub_url(file))
+
+
+def _hub_url(file: RemoteFile) -> str:
     from huggingface_hub import hf_hub_url
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils._headers import build_hf_headers
 
     place = hub_place(file.root)
     if place is None:
         raise OSError("of the Hub only datasets are read: hf://datasets/ORG/NAME")
     path = f"{place.folder}/{file.path}" if place.folder else file.path
     try:
-        url = hf_hub_url(place.repo_id, path, repo_type="dataset", revision=place.revision)
+        return str(hf_hub_url(place.repo_id, path, repo_type="dataset", revision=place.revision))
     except HFValidationError as error:
         raise OSError(str(error)) from None
+
+
+def _from_hub(file: RemoteFile, start: int, stop: int) -> Span:
+    from huggingface_hub.utils._headers import build_hf_headers
+
+    url = _hub_url(file)
     token = _token_given_to_datasets() if file.token is None else file.token
     headers = build_hf_headers(token=token, library_name="audio-flan", library_version=__version__)
     return with_retries(lambda: http_ranges().read(url, start, stop, headers))
@@ -106,7 +119,33 @@ def _token_given_to_datasets() -> str | None:
     if get_token() is not None:
         return None
     tokens = {fs.token for fs in HfFileSystem._cache.values() if isinstance(fs.token, str)}  # noqa: SLF001
+    tokens |= set(_before_fork)
     return tokens.pop() if len(tokens) == 1 else None
+
+
+def lend_token(root: str, token: str | bool | None) -> None:
+    """Let the cells of a table of `root` be read with `token` in this process and its forks.
+
+    A table has no room for it. It is lent as ``datasets.load_dataset(..., token=...)`` lends it.
+    """
+    if isinstance(token, str) and hub_place(root) is not None:
+        from huggingface_hub import HfFileSystem
+
+        HfFileSystem(token=token)  # it stays in the cache of fsspec
+
+
+_before_fork: list[str] = []
+"""The token that a parent process read the Hub with: fsspec forgets its file systems in a fork."""
+
+
+def _remember_for_the_child() -> None:
+    if "huggingface_hub" in sys.modules:
+        token = _token_given_to_datasets()
+        _before_fork[:] = [] if token is None else [token]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_remember_for_the_child)
 
 
 def _from_web(file: RemoteFile, start: int, stop: int) -> Span:

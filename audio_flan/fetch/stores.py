@@ -34,6 +34,10 @@ class LocalStore:
         except FileNotFoundError:
             return None
 
+    def find(self, folder: str) -> list[str]:
+        """List the files below a folder."""
+        return [entity.path for entity in LocalTree(self.root).find(folder)]
+
     def read_range(self, path: str, offset: int, nbytes: int) -> bytes:
         """Read exactly this run of bytes; `OSError` when that fails."""
         try:
@@ -86,6 +90,10 @@ class RemoteStore:
             return fetch_size(self._file(path))
         except FileNotFoundError:
             return None
+
+    def find(self, folder: str) -> list[str]:
+        """List the files below a folder; `OSError` when that fails."""
+        return [entity.path for entity in open_tree(self.root, token=self.token).find(folder)]
 
     def read_range(self, path: str, offset: int, nbytes: int) -> bytes:
         """Fetch exactly this run of bytes with one request; `OSError` when that fails."""

@@ -9,6 +9,7 @@ import datasets
 import pyarrow as pa
 from datasets.builder import BuilderConfig
 
+from audio_flan.fetch import lend_token
 from audio_flan.loading.built import keep_quarantine
 from audio_flan.loading.dataset import AudioFlanStream
 from audio_flan.loading.examples import RowExamples
@@ -84,6 +85,7 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
                 cache_dir=kwargs.get("facts_dir"),
             )
             kwargs["root"] = self._source.root  # absolute: it is part of the cache key
+            lend_token(self._source.root, kwargs.get("token"))
             kwargs["fingerprint"] = f"{self._source.fingerprint}-{list_kind()}"
         super().__init__(cache_dir, dataset_name or "audio_flan", config_name, **kwargs)
         self._features = kwargs.get("features") or row_features()

@@ -63,16 +63,26 @@ def load_dataset(
     UnknownNameError
         For a config that does not exist.
     AudioError
-        For a clip that cannot be read, with ``on_error="raise"``: at once when a table is built, when the row
-        is made or the clip is decoded otherwise.
+        For a clip that cannot be read, with ``on_error="raise"``. Of a release at once when a table is built,
+        when the row is made or the clip is decoded otherwise; of built data when it is decoded.
     ReleaseError
         When there is no data at `path`, or it has no rows of the config.
     ValueError
         For a split that the config does not have.
     """
     if name == SAMPLE_CONFIG:
+        if on_error != "raise" or features is not None:
+            raise ValueError("the sample takes neither on_error nor features: its clips lie in its rows")
         return load_sample(
-            path, split, streaming=streaming, token=token, revision=revision, cache_dir=cache_dir
+            path,
+            split,
+            streaming=streaming,
+            token=token,
+            revision=revision,
+            cache_dir=cache_dir,
+            num_proc=num_proc,
+            download_mode=download_mode,
+            keep_in_memory=keep_in_memory,
         )
     builder = AudioFlan(
         config_name=name,
@@ -85,7 +95,7 @@ def load_dataset(
         facts_dir=None if cache_dir is None else os.path.join(cache_dir, "audio_flan"),
     )
     if isinstance(split, str):
-        split = resolve_split(split) or split  # `dev` is `validation`
+        split = "+".join(resolve_split(word) or word for word in split.split("+"))  # `dev` is `validation`
     if streaming:
         if num_proc is not None:
             raise ValueError("num_proc is for building a table; when streaming, use DataLoader workers")

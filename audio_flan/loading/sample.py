@@ -1,5 +1,6 @@
 """The config ``sample`` of built roots: a few rows of every task, with their sound in one small file."""
 
+import glob
 import os
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ def load_sample(
     token: str | bool | None,
     revision: str | None,
     cache_dir: str | os.PathLike[str] | None,
+    **options: Any,  # noqa: ANN401 - as datasets has them
 ) -> Any:  # noqa: ANN401 - one of four classes of datasets, by split and streaming
     """Load the sample of a built root; all its rows are in ``train``, their own split is a column.
 
@@ -33,13 +35,13 @@ def load_sample(
     if manifest is None:
         message = f"only built data has a sample, and {store.root} is a release; load one of its tasks"
         raise ReleaseError(message)
-    options = {"token": token} if store.root.startswith("hf://") and token is not None else None
     return datasets.load_dataset(
         "parquet",
-        data_files={"train": f"{store.root}/{SAMPLE_FILE}"},
+        data_files={"train": f"{glob.escape(store.root)}/{SAMPLE_FILE}"},
         split=split,
         streaming=streaming,
         features=row_features(),
-        storage_options=options,
+        token=token,
         cache_dir=None if cache_dir is None else os.fspath(cache_dir),
+        **options,
     )

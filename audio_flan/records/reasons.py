@@ -46,6 +46,7 @@ class Reason(StrEnum):
     # one file of a built root, or a row or the counts in it
     MISSING_FILE = "missing_file"
     CHANGED_FILE = "changed_file"
+    UNKNOWN_FILE = "unknown_file"
     BAD_CELL = "bad_cell"
     WRONG_COUNT = "wrong_count"
 

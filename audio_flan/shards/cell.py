@@ -16,9 +16,10 @@ from urllib.parse import quote, unquote
 PROTOCOL: Final = "audioflan"
 _BASE_SAFE = "/@:=,;+!$&'()~"
 _CELL = re.compile(
-    r"audioflan://(?:(?P<base>[^/?#][^?#]*)/|/?)(?P<shard>audio/[^/?#]+/[^/?#]+)/"
+    r"audioflan://(?:(?P<base>[^/?#\x00-\x1f][^?#\x00-\x1f]*)/|/?)"
+    r"(?P<shard>audio/[^/?#\x00-\x1f]+/[^/?#\x00-\x1f]+)/"
     r"(?P<id>[^/?#]+)\.(?P<extension>[a-z0-9]+)"
-    r"\?offset=(?P<offset>\d+)&size=(?P<nbytes>\d+)&xxh3=(?P<xxh3>[0-9a-f]{16})",
+    r"\?offset=(?P<offset>\d{1,18})&size=(?P<nbytes>\d{1,18})&xxh3=(?P<xxh3>[0-9a-f]{16})",
     re.ASCII,
 )
 

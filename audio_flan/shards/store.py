@@ -22,6 +22,10 @@ class Store(Protocol):
         """Return the size of a file in bytes; None when there is no such file."""
         ...
 
+    def find(self, folder: str) -> list[str]:
+        """List the paths of all files below a folder, sorted."""
+        ...
+
     def read_range(self, path: str, offset: int, nbytes: int) -> bytes:
         """Read exactly this run of bytes of a file.
 

@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
-from audio_flan.records import SPLITS
+from audio_flan.records import SPLITS, Reason
 from audio_flan.records.schema import AUDIO_COLUMNS, COLUMNS
-from audio_flan.release import Quarantine, Report, Summary
+from audio_flan.release import Entry, Quarantine, Report, Summary
 from audio_flan.release.report import Progress
-from audio_flan.shards import FileFacts, Manifest
+from audio_flan.shards import CellError, FileFacts, Manifest
 from audio_flan.shards.parquet_reader import ParquetError, ParquetReader
 from audio_flan.shards.row_columns import CellValue
 from audio_flan.shards.row_tables import SOUND_LEAVES, rows_of_table
@@ -19,7 +19,7 @@ from audio_flan.shards.store import Store
 from audio_flan.shards.summary import summarise_root
 from audio_flan.streaming.rows import CLIP_COLUMNS, Place, Row, SkipRow, Wish, listen
 from audio_flan.taxonomy import Config
-from audio_flan.waveform import BytesSource, LazyAudio
+from audio_flan.waveform import AudioError, BytesSource, ClipFault, LazyAudio
 
 _SIDES: Final = ("input", "output")
 
@@ -62,7 +62,7 @@ class ShardRows:
         ParquetError
             When the file is damaged or is not one of ours.
         AudioError
-            With ``on_error="raise"``, for a clip with a bad cell.
+            With ``on_error="raise"``, for a cell that points nowhere.
         """
         reader = ParquetReader(
             f"{self.root}/{file.path}", file.nbytes, partial(self.store.read_range, file.path)
@@ -84,7 +84,7 @@ class ShardRows:
 
     def _finished(self, row: Row, wish: Wish, place: Place, quarantine: Quarantine) -> Row | None:
         """Turn the cells of a row into clips, and leave out what only helped."""
-        if wish.wants_clips:
+        if _needs_sound(wish):
             try:
                 for side in _SIDES:
                     self._listen(row, side, wish, place, quarantine)
@@ -97,10 +97,11 @@ class ShardRows:
     def _listen(self, row: Row, side: str, wish: Wish, place: Place, quarantine: Quarantine) -> None:
         ids, cells = row[f"{side}_audio_ids"], row[f"{side}_audio"]
         if len(ids) != len(cells):
-            raise ParquetError(
-                f"{self.root}/{place.file}, row {place.line}: {len(ids)} ids of {side} audio, "
-                f"and {len(cells)} cells"
-            )
+            message = f"{len(ids)} ids of {side} audio, and {len(cells)} cells"
+            if wish.on_error == "raise":
+                raise ParquetError(f"{self.root}/{place.file}, row {place.line}: {message}")
+            quarantine.add(Entry(place.file, place.line, None, Reason.BAD_CELL, message, None, place.uuid))
+            raise SkipRow
         if wish.on_error == "raise":  # the lengths are known: nothing has to be read
             row[f"{side}_audio"] = [self._clip(*pair) for pair in zip(ids, cells, strict=True)]
             return
@@ -116,7 +117,10 @@ class ShardRows:
         data, path = cell
         if data is not None:
             return LazyAudio(BytesSource(data, path), audio_id, data=data)
-        return LazyAudio(self.store.clip(path), audio_id)
+        try:
+            return LazyAudio(self.store.clip(path), audio_id)
+        except CellError as error:
+            raise AudioError(audio_id, self.root, ClipFault.UNREADABLE_AUDIO, str(error)) from None
 
     def count(self, files: Sequence[FileFacts], config: Config, splits: Collection[str]) -> int:  # noqa: ARG002
         """Count rows, by the manifest: a row file holds rows of one task and split."""
@@ -152,11 +156,17 @@ class ShardRows:
         )
 
 
+def _needs_sound(wish: Wish) -> bool:
+    """Say whether cells have to be read: lengths alone are columns of their own."""
+    asked_for = wish.columns is None or not set(wish.columns).isdisjoint(AUDIO_COLUMNS)
+    return asked_for or (wish.on_error != "raise" and wish.wants_clips)
+
+
 def _columns_to_read(wish: Wish) -> list[str] | None:
     """List the columns to read; None for all."""
     if wish.columns is None:
         return None
-    if not wish.wants_clips:
+    if not _needs_sound(wish):
         return ["uuid", *(column for column in wish.columns if column != "uuid")]
     needed = {"uuid", *wish.columns, *CLIP_COLUMNS, *(f"{column}_ids" for column in AUDIO_COLUMNS)}
     return [column for column in COLUMNS if column in needed]

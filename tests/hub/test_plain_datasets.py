@@ -70,22 +70,22 @@ def load(hub, repos, pythons, tmp_path, form, version, streaming, configs):
         env=client_environment(hub, tmp_path / "home"),
         cwd=tmp_path,
         check=True,
-        timeout=600,
+        timeout=900,
     )
     assert hub.requests["leaked token"] == 0
     return json.loads(found.read_text())
 
 
+@pytest.fixture
+def configs(request, version, streaming):
+    """All of them with the newest client, streaming; with others only when asked for: they take minutes."""
+    every = request.config.getoption("--every-config") or (version == "newest" and streaming)
+    return list_configs() if every else FEW
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("version", "streaming", "configs"),
-    [
-        ("newest", True, list_configs()),
-        ("newest", False, list_configs()),
-        ("3.6", True, list_configs()),
-        ("3.6", False, FEW),
-    ],
-)
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("version", ["newest", "3.6"])
 @pytest.mark.parametrize("form", ["indexed", "embedded"])
 def test_configs_give_their_rows_with_the_released_sound(
     hub, repos, pythons, released, tmp_path, form, version, streaming, configs

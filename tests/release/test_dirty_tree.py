@@ -20,6 +20,7 @@ _ELSEWHERE = {
     Reason.UNSUPPORTED_AUDIO,
     Reason.MISSING_FILE,
     Reason.CHANGED_FILE,
+    Reason.UNKNOWN_FILE,
     Reason.BAD_CELL,
     Reason.WRONG_COUNT,
 }

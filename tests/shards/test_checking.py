@@ -158,3 +158,47 @@ def test_an_interrupted_rebase_is_named(root):
     (root / ".rebase").write_text("hf://datasets/a/b")
     entry = only(check(root))
     assert (entry.reason, entry.file) == (Reason.CHANGED_FILE, ".rebase")
+
+
+def test_a_row_file_that_the_manifest_does_not_know_is_named(root):
+    known = next(root.glob(ASR))
+    stray = known.with_name("train-00001-of-00002.parquet")
+    shutil.copyfile(known, stray)
+    entry = only(check(root))
+    assert (entry.reason, entry.file) == (Reason.UNKNOWN_FILE, stray.relative_to(root).as_posix())
+
+
+def test_a_damaged_file_does_not_keep_the_rest_from_being_reported(root):
+    def change(rows):
+        rows[1]["uuid"] = rows[2]["uuid"]
+        return rows
+
+    rewrite(root, ASR, change)
+    damaged = next(root.glob("data/music/*/*/music_key_detection/train-*"))
+    data = bytearray(damaged.read_bytes())
+    data[len(data) // 4] ^= 0xFF
+    damaged.write_bytes(data)
+    report = check(root)
+    assert report.entries.by_reason[Reason.UNREADABLE_FILE] == 1
+    assert report.warnings.by_reason == {"duplicate_uuid": 1}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["nonsense", "audioflan:///audio/c/c\0.tar/x.flac?offset=0&size=1&xxh3=0123456789abcdef",
+     f"audioflan:///audio/c/c.tar/x.flac?offset={'9' * 5000}&size=1&xxh3=0123456789abcdef"],
+    ids=["no cell", "NUL", "a number of 5,000 digits"],
+)  # fmt: skip
+def test_a_hostile_cell_is_an_entry_and_ends_no_stream(root, path):
+    def change(rows):
+        rows[0]["input_audio"][0]["path"] = path
+        return rows
+
+    rewrite(root, ASR, change)
+    assert only(check(root)).reason == Reason.BAD_CELL
+    rows = len(audio_flan.stream(root, "speech_asr"))
+    stream = audio_flan.stream(root, "speech_asr", on_error="skip")
+    assert len(list(stream)) == rows - 1
+    assert len(stream.quarantine.entries) == 1
+    with pytest.raises(audio_flan.AudioError):
+        list(audio_flan.stream(root, "speech_asr"))

@@ -14,7 +14,7 @@ from audio_flan.building.executors.base import StepKind
 from audio_flan.building.executors.datatrove import TASK_ENVIRONMENT, quiet, require
 from audio_flan.building.executors.task import StepTask
 from audio_flan.building.step import Build
-from audio_flan.building.submitted import find_job_id
+from audio_flan.building.submitted import find_job_id, forget_jobs, record_jobs
 
 if TYPE_CHECKING:
     from audio_flan.building.executors.slurm_job import SlurmJob
@@ -70,6 +70,12 @@ class Job:
     id: str | None
 
 
+def refuse_without_sbatch() -> None:
+    """Raise `BuildError` where no job can be submitted."""
+    if shutil.which("sbatch") is None:
+        raise BuildError("there is no sbatch here; run this on a machine from which Slurm takes jobs")
+
+
 def submit_steps(
     build: Build, kinds: Sequence[StepKind], slurm: Slurm, name: str, logs: Path, *, dry_run: bool = False
 ) -> list[Job]:
@@ -87,10 +93,10 @@ def submit_steps(
     Raises
     ------
     BuildError
-        When there is no Slurm, or it refuses a job; those before it are cancelled.
+        When Slurm refuses a job; those before it are cancelled.
     """
-    if not dry_run and shutil.which("sbatch") is None:
-        raise BuildError("there is no sbatch here; run this on a machine from which Slurm takes jobs")
+    if not dry_run:
+        record_jobs(build.work.root, [job_name(name, kind) for kind in kinds])
     jobs: list[Job] = []
     with quiet():
         for i, kind in enumerate(kinds):
@@ -108,6 +114,8 @@ def submit_steps(
                     job_id = str(executor.job_id)
             except (OSError, subprocess.SubprocessError, BuildError) as error:
                 _cancel(jobs)
+                if not jobs and not isinstance(error, BuildError):  # else sbatch took it and named no job
+                    forget_jobs(build.work.root)
                 raise BuildError(f"Slurm did not take the job {executor.job_name}: {error}") from None
             script = str(logs / kind.name / SCRIPT)
             jobs.append(Job(kind.name, executor.job_name, tasks, script, job_id))

@@ -11,6 +11,8 @@ from audio_flan.shards.manifest import FileFacts, Manifest
 from audio_flan.shards.store import Store
 
 _READ_BYTES: Final = 1 << 22
+_GLOBBED: Final = ("data", "sample")
+"""Folders in which the card has globs."""
 
 
 def check_files(
@@ -33,7 +35,17 @@ def check_files(
         done += file.nbytes
         if progress:
             progress("files", done, total)
+    for path in _unknown(store, manifest):
+        message = "the manifest does not list it, and plain `datasets` would read it: remove it"
+        report.entries.add(Entry(path, None, None, Reason.UNKNOWN_FILE, message))
     return frozenset(bad)
+
+
+def _unknown(store: Store, manifest: Manifest) -> list[str]:
+    """List Parquet files where the globs of the card look, and the manifest knows nothing of."""
+    known = {file.path for file in manifest.files}
+    found = [path for folder in _GLOBBED for path in store.find(folder)]
+    return [path for path in found if path.endswith(".parquet") and path not in known]
 
 
 def _size_fault(store: Store, file: FileFacts) -> tuple[Reason, str] | None:

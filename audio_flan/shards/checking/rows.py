@@ -55,6 +55,7 @@ def check_rows(
     counts: Counts = Counter()
     uuids = array("Q")
     good_ids = array("Q")
+    failed = set(bad_files)
     with ThreadPoolExecutor(workers) as pool:
         hear = _Hear(pool, decode=decode)
         for file in files:
@@ -65,11 +66,12 @@ def check_rows(
                         _report_rows(file, first, rows, faults, report, counts, uuids)
                 except (ParquetError, OSError) as error:
                     report.entries.add(Entry(file.path, None, None, Reason.UNREADABLE_FILE, str(error)))
+                    failed.add(file.path)
             done += file.rows
             if progress:
                 progress("rows", done, total)
     report.clips += len(np.unique(np.frombuffer(good_ids, np.uint64))) if good_ids else 0
-    _warn_of_duplicates(store, files, bad_files, uuids, report)
+    _warn_of_duplicates(store, files, failed, uuids, report)
     return counts
 
 
