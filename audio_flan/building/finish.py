@@ -103,8 +103,8 @@ def check_counts(corpora: Iterable[CorpusFacts]) -> None:
         if each.rows_in != each.rows + each.rows_quarantined:
             raise BuildError(
                 f"{each.corpus}: {each.rows_in:,} rows were read, {each.rows:,} written and "
-                f"{each.rows_quarantined:,} quarantined, which do not add up: start it anew with --no-resume, "
-                "and please report it"
+                f"{each.rows_quarantined:,} quarantined, which do not add up: start it anew with "
+                "--no-resume, and please report it"
             )
 
 

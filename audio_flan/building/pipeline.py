@@ -65,7 +65,8 @@ def build(
     with the corpus in whose audio folder it lies.
 
     Over a finished build of an earlier state of the release, only files are written that differ; the result
-    is that of a new build. A clip counts as changed when its path, size or time of modification has.
+    is that of a new build. A clip counts as changed when its path, size or time of modification has. Files of
+    the build that are missing or of another size are made again.
     Meanwhile there is no manifest.
 
     Parameters

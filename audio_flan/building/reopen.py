@@ -16,8 +16,9 @@ from audio_flan.shards.manifest import REBASE_NAME
 class Reopen(Step):
     """It has one unit.
 
-    Where nothing has changed and no file is missing, the manifest stays, and with it all steps that follow are done. Otherwise it is
-    taken away before any file changes: a root without a manifest is not to be read.
+    Where nothing has changed and no file is missing or of another size, the manifest stays, and with it all
+    steps that follow are done. Otherwise it is taken away before any file changes: a root without a manifest
+    is not to be read.
     """
 
     name = REOPEN

@@ -20,9 +20,11 @@ from xxhash import xxh3_64_hexdigest
 from audio_flan.building.errors import BuildError
 from audio_flan.building.kept import REOPEN, Kept
 from audio_flan.building.submitted import refuse_if_at_work
+from audio_flan.records import Reason
 from audio_flan.release import Entry
 from audio_flan.shards import MANIFEST_NAME, ManifestError, Recipe, read_manifest
 from audio_flan.shards.atomic import TEMPORARY_PREFIX, atomic_folder, remove_leftovers, write_atomically
+from audio_flan.waveform import ClipFault
 
 WORK_FOLDER: Final = ".build"
 OUTPUT_FOLDERS: Final = ("data", "sample", "audio", "index", "quarantine")
@@ -30,6 +32,7 @@ _PLAN = "plan.json"
 _LOCK = "lock"
 _FACTS = "facts.json"
 _FAULTS = "faults.jsonl"
+_MAY_NAME_THE_ROOT = frozenset[str]({Reason.UNREADABLE_FILE, *ClipFault} - {ClipFault.UNKNOWN_AUDIO_ID})
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -118,8 +121,11 @@ class FaultLog:
 def without_root(entry: Entry, root: str) -> Entry:
     """Return `entry` with paths relative to `root` in its message.
 
-    `root` counts where a path begins, and as a whole: not inside of another path or name.
+    Only in what readers and the system say; what scp files and metadata say is quoted as it stands. `root`
+    counts where a path begins, and as a whole: not inside of another path.
     """
+    if entry.reason not in _MAY_NAME_THE_ROOT:
+        return entry
     begins = rf"(?<![\w./-]){re.escape(root.rstrip('/'))}/"
     return entry._replace(message=re.sub(begins, "", entry.message))
 
@@ -134,16 +140,30 @@ def claim(out: Path, recipe: Recipe, fingerprint: str, *, resume: bool) -> Itera
         When `out` holds something else than this very build, or another process is at it.
     """
     work = Workspace(out)
-    work.root.mkdir(parents=True, exist_ok=True)
     plan = Plan(recipe, fingerprint)
-    with _locked(work.root, out):
-        refuse_if_at_work(work.root, out)
+    with hold(out):
         _check(out, plan, resume=resume)
         remove_leftovers(out)
         write_atomically(work.root / _PLAN, msgspec.json.encode(plan))
         if not resume:
             _clear(out)  # with the plan there: killed meanwhile, `out` is known as ours
         yield work
+
+
+@contextmanager
+def hold(out: Path) -> Iterator[None]:
+    """Keep builds, and whatever else writes to `out`, out of it meanwhile.
+
+    Raises
+    ------
+    BuildError
+        When another process is at it.
+    """
+    folder = out / WORK_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder, out):
+        refuse_if_at_work(folder, out)
+        yield
 
 
 @contextmanager
@@ -158,7 +178,7 @@ def _locked(folder: Path, out: Path) -> Iterator[None]:
         except (BlockingIOError, FileNotFoundError):
             still_there = False
         if not still_there:
-            raise BuildError(f"another build of {out} is running; wait for it or choose another folder")
+            raise BuildError(f"another build of {out} is running, or a rebase or upload; wait for it")
         try:
             yield
         finally:

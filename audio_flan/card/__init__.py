@@ -4,7 +4,7 @@ from audio_flan.card.front_matter import CardError
 from audio_flan.card.metadata import SAMPLE, card_metadata
 from audio_flan.card.sources import Source, find_source, licence_of
 from audio_flan.card.text import card_text
-from audio_flan.card.write import CARD_NAME, make_card, write_card
+from audio_flan.card.write import CARD_NAME, make_card, repo_of_card, write_card
 
 __all__ = [
     "CARD_NAME",
@@ -16,5 +16,6 @@ __all__ = [
     "find_source",
     "licence_of",
     "make_card",
+    "repo_of_card",
     "write_card",
 ]

@@ -38,7 +38,7 @@ def card_metadata(manifest: Manifest, repo_id: str | None = None) -> dict[str, A
         "pretty_name": "Audio-FLAN",
         "license": "other",
         "license_name": "per-source",
-        "license_link": _HUB_URL.format(repo_id) + LICENCES_ANCHOR if repo_id else None,
+        "license_link": licences_url(repo_id) if repo_id else None,
         "language": ["en", "zh", "multilingual"],
         "task_categories": sorted({_category(task) for task in tasks}),
         "tags": ["audio", "speech", "music", "sound", "instruction-tuning"],
@@ -47,6 +47,11 @@ def card_metadata(manifest: Manifest, repo_id: str | None = None) -> dict[str, A
         "dataset_info": [*_sample_info(manifest), *(_info(name, each) for name, each in configs.items())],
     }
     return {key: value for key, value in metadata.items() if value}
+
+
+def licences_url(repo_id: str) -> str:
+    """Return where the card of a repo lists the licences."""
+    return _HUB_URL.format(repo_id) + LICENCES_ANCHOR
 
 
 def _config(name: str, splits: dict[str, Total]) -> dict[str, Any]:

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from audio_flan.card.front_matter import CardError
+from audio_flan.card.front_matter import CardError, parse_card
 from audio_flan.card.merge import merge_card
-from audio_flan.card.metadata import card_metadata
+from audio_flan.card.metadata import card_metadata, licences_url
 from audio_flan.card.text import card_text
 from audio_flan.release.tree import hub_place
 from audio_flan.shards import Manifest
@@ -39,6 +39,17 @@ def make_card(root: Path, manifest: Manifest, repo_id: str | None = None) -> str
         return merge_card(card_metadata(manifest, repo_id), text, existing)
     except CardError as error:
         raise CardError(f"{path}: {error}") from None
+
+
+def repo_of_card(root: Path) -> str | None:
+    """Return the repo whose name stands in the card of a root, where one was given; else None."""
+    path = root / CARD_NAME
+    try:
+        link = str(parse_card(path.read_text("utf-8"))[0].get("license_link", ""))
+    except (FileNotFoundError, CardError):
+        return None
+    before, after = licences_url("\n").split("\n")
+    return link[len(before) : -len(after)] if link.startswith(before) and link.endswith(after) else None
 
 
 def write_card(root: Path, manifest: Manifest, repo_id: str | None = None) -> None:

@@ -1,8 +1,11 @@
 """``audio-flan build``: from a release to the indexed or the embedded form."""
 
 import re
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -119,11 +122,12 @@ def build(
             return
     elif dry_run:
         with labelled_progress() as report:
-            plan = plan_build(
-                opened, verify=verify, transcode=transcode,  # type: ignore[arg-type]
-                executor=chosen, progress=report, **what,
-            )  # fmt: skip
-        print_json(plan.as_json()) if as_json else _print_plan(plan)
+            plan = plan_build(opened, executor=chosen, progress=report, **what, **how)
+        if as_json:
+            print_json(plan.as_json())
+        else:
+            _print_plan(plan)
+            typer.echo(f"Next: {_in_earnest(sys.argv)}")
         return
     else:
         with _going_on_later(folder), labelled_progress() as report:
@@ -144,6 +148,22 @@ def build(
             )
     if as_json:
         print_json(made)
+    else:
+        peek = f"   audio-flan peek {shlex.quote(out)} {config}" if summary.rows else ""
+        typer.echo(f"Next: audio-flan validate {shlex.quote(out)}{peek}")
+
+
+def _in_earnest(arguments: list[str]) -> str:
+    """Return the command that does what a dry run shows; a token is not printed."""
+    words = ["audio-flan"]
+    for before, word in pairwise(arguments):
+        if before == "--token":
+            words.append("TOKEN")
+        elif word.startswith("--token="):
+            words.append("--token=TOKEN")
+        elif word != "--dry-run":
+            words.append(word)
+    return shlex.join(words)
 
 
 @contextmanager
@@ -164,8 +184,11 @@ def _print_submission(submission: "Submission") -> None:
         typer.echo(f"{job.id or 'not submitted':>13}  {job.name}: {tasks}, {job.script}")
     if submission.jobs[0].id:
         names = ",".join(job.name for job in submission.jobs)
-        typer.echo(f"logs: {submission.logs}; to follow: squeue --name={names}")
+        typer.echo(f"logs: {submission.logs}")
         typer.echo("when a task fails, the jobs after it go; then run the same command again")
+        typer.echo(f"Next: squeue --name={names}")
+    else:
+        typer.echo(f"Next: {_in_earnest(sys.argv)}")
 
 
 def _print_plan(plan: "BuildPlan") -> None:

@@ -14,7 +14,10 @@ def card(
         Path | None, typer.Option("--out", help="Write it to this file, and leave README.md as it is.")
     ] = None,
     repo_id: Annotated[
-        str | None, typer.Option("--repo-id", help="ORG/NAME on the Hub, for the card's lines of code.")
+        str | None,
+        typer.Option(
+            "--repo-id", help="ORG/NAME on the Hub, for the card's lines of code; by default the one it has."
+        ),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit with 1 when README.md is not up to date.")
@@ -27,11 +30,12 @@ def card(
 
     Example: audio-flan card demo-indexed --repo-id ORG/NAME
     """
-    from audio_flan.card import CARD_NAME, make_card
+    from audio_flan.card import CARD_NAME, make_card, repo_of_card
     from audio_flan.cli.output import print_json
     from audio_flan.shards import read_manifest
     from audio_flan.shards.atomic import write_atomically
 
+    repo_id = repo_id or repo_of_card(root)
     path = out or root / CARD_NAME
     made = make_card(root, read_manifest(root), repo_id).encode()
     current = path.is_file() and path.read_bytes() == made

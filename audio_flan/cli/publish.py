@@ -1,5 +1,6 @@
 """``audio-flan publish``: a built root onto the Hub."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +20,9 @@ def publish(
     create: Annotated[
         bool, typer.Option("--create", help="Make the repo, or the branch, where there is none.")
     ] = False,
-    private: Annotated[bool, typer.Option("--private", help="Make it private.")] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="Make it private; refuse a repo that is public.")
+    ] = False,
     allow_restricted: Annotated[
         bool,
         typer.Option(
@@ -55,6 +58,17 @@ def publish(
             _print_plan(plan, allow_restricted=allow_restricted)
         if plan.problems or (plan.restricted and not allow_restricted):
             raise typer.Exit(1)
+        if not as_json:
+            given = {
+                "--create": create,
+                "--private": private,
+                "--allow-restricted": allow_restricted,
+                "--deep": deep,
+            }
+            words = ["audio-flan", "publish", str(root), "--repo-id", repo_id]
+            words += ["--revision", revision] if revision else []
+            words += [name for name, wanted in given.items() if wanted]
+            typer.echo(f"Next: {shlex.join(words)}")
         return
     disable_progress_bars()  # ours says the same
     with labelled_progress() as report:
@@ -65,7 +79,10 @@ def publish(
     if as_json:
         print_json(summary.as_json())
         return
-    typer.echo(f"{root}: {summary.files:,} files of {human_bytes(summary.bytes)} uploaded to {repo_id}")
+    if summary.files:
+        typer.echo(f"{root}: {summary.files:,} files of {human_bytes(summary.bytes)} uploaded to {repo_id}")
+    else:
+        typer.echo(f"{root}: nothing had to be sent, {repo_id} has all of it")
     if summary.removed:
         typer.echo(f"{summary.removed:,} files of an older build removed there")
     typer.echo(f"{summary.commit_url}")

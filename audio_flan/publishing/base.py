@@ -18,6 +18,10 @@ def check_base(base: str) -> str:
     if not base:
         return base
     url = urlsplit(base)
+    if "@" in url.netloc:
+        raise ValueError(
+            "expected a base without user name and password: all who get the rows would read them"
+        )
     if url.scheme not in REMOTE_SCHEMES:
         raise ValueError(
             f"expected a URL such as hf://datasets/ORG/NAME or https://host/folder, got {base!r}; for a "

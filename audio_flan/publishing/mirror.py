@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from audio_flan.building.workspace import hold
 from audio_flan.fetch.retry import TransientError, with_retries
 from audio_flan.publishing.errors import PublishError
 from audio_flan.publishing.journal import Journal
 from audio_flan.publishing.plan import describe_problems
 from audio_flan.publishing.rebase import Progress
-from audio_flan.publishing.upload import upload
+from audio_flan.publishing.upload import Commit, Uploaded, upload
 from audio_flan.release.tree import hub_place
 from audio_flan.shards import (
     MANIFEST_NAME,
@@ -103,23 +104,31 @@ def mirror(root: str | os.PathLike[str], url: str, *, progress: Progress | None 
 
     Raises
     ------
+    BuildError
+        When a build, a rebase or an upload of it is running.
     PublishError
         When the root does not verify, `url` holds other data, or the store refuses or fails.
     """
     folder = Path(root)
-    manifest = read_manifest(folder)
-    problems = tuple(verify(folder))
-    if problems:
-        raise PublishError(f"{root} does not match its manifest: {describe_problems(problems)}")
+    read_manifest(folder)  # a folder without one gets no lock
     try:
-        store = ObjectStore(url)
-        journal = Journal(folder, url, None, there=store.manifest())
-        done = upload(store, folder, manifest, journal, progress)
+        with hold(folder):
+            done = _mirror_held(folder, url, progress)
     except TransientError as error:
         raise PublishError(
             f"the upload stopped: {error}; run the same command again, it goes on where it stopped"
         ) from error
     return MirrorSummary(str(root), url, done.files, done.nbytes, done.removed)
+
+
+def _mirror_held(folder: Path, url: str, progress: Progress | None) -> Uploaded:
+    manifest = read_manifest(folder)
+    problems = tuple(verify(folder))
+    if problems:
+        raise PublishError(f"{folder} does not match its manifest: {describe_problems(problems)}")
+    store = ObjectStore(url)
+    journal = Journal(folder, url, None, there=store.manifest())
+    return upload(store, folder, manifest, journal, progress)
 
 
 class ObjectStore:
@@ -162,7 +171,7 @@ class ObjectStore:
         except ManifestError:  # of another version
             return None
 
-    def commit(self, root: Path, add: list[str], delete: list[str], message: str) -> str:  # noqa: ARG002
+    def commit(self, root: Path, add: list[str], delete: list[str], message: str) -> Commit:  # noqa: ARG002
         """Send files, then remove others; there is no message to leave."""
 
         def send(path: str) -> None:
@@ -175,7 +184,7 @@ class ObjectStore:
         if delete:
             with self._errors():
                 self._fs.rm([f"{self._url}/{path}" for path in delete])
-        return self._url
+        return Commit(add, self._url)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

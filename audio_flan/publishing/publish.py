@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audio_flan.building.workspace import hold
 from audio_flan.card import CARD_NAME, write_card
 from audio_flan.fetch.retry import TransientError
 from audio_flan.publishing.errors import PublishError
@@ -17,7 +18,7 @@ from audio_flan.publishing.plan import (
     describe_restricted,
     restricted_corpora,
 )
-from audio_flan.publishing.rebase import Progress, rebase
+from audio_flan.publishing.rebase import Progress, rebase_held
 from audio_flan.publishing.upload import Repo, upload
 from audio_flan.shards import read_manifest, verify
 from audio_flan.shards.manifest import interrupted_rebase
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PublishSummary:
-    """What publishing has done: files sent by this run, and files of older builds that were removed."""
+    """What publishing has done: files that this run has sent, and files of older builds that it removed.
+
+    Files that the repo had already are not counted.
+    """
 
     root: str
     repo_id: str
@@ -97,7 +101,7 @@ def publish(
     revision : str, optional
         A branch, made where it is not there and `create` is given; the cells point to it.
     create, private : bool
-        Make the repo where it is not there; private or not.
+        Make the repo where it is not there; private or not. With `private`, one that is public is refused.
     allow_restricted : bool
         Upload corpora as well whose audio may not be passed on, or is not known to be free.
     deep : bool
@@ -113,38 +117,63 @@ def publish(
 
     Raises
     ------
+    BuildError
+        When a build, a rebase or an upload of it is running.
     PublishError
-        When the root does not verify, holds restricted corpora, or the Hub refuses.
+        When the root does not verify, holds restricted corpora, the repo is public and not to be so, or the
+        Hub refuses.
     ManifestError
         When `root` is no finished build.
     """
     folder = Path(root)
-    plan = plan_publish(folder, repo_id, revision=revision)
-    if plan.restricted and not allow_restricted:
-        raise PublishError(
-            f"{root} holds corpora whose audio {describe_restricted(plan.restricted)}; with the right to "
-            "publish them, say --allow-restricted; to leave them out, build without them"
-        )
+    _check_repo_id(repo_id)
+    read_manifest(folder)  # a folder without one gets no lock
     try:
-        api = _prepare_repo(repo_id, revision, token, create=create, private=private)
-        if interrupted_rebase(folder) == plan.base:
-            rebase(folder, plan.base, progress=progress)
-        problems = tuple(verify(folder, deep=deep))
-        if problems:
-            raise PublishError(f"{root} does not match its manifest: {describe_problems(problems)}")
-        if plan.form == "indexed":
-            rebase(folder, plan.base, progress=progress)
-        manifest = read_manifest(folder)
-        write_card(folder, manifest, repo_id)
-        journal = Journal(folder, repo_id, revision)
-        done = upload(Repo(api, repo_id, revision), folder, manifest, journal, progress)
+        with hold(folder):
+            base = _make_ready(
+                folder, repo_id, revision, allow_restricted=allow_restricted, deep=deep, progress=progress
+            )
+            api = _prepare_repo(repo_id, revision, token, create=create, private=private)
+            if base:
+                rebase_held(folder, base, progress)
+            manifest = read_manifest(folder)
+            write_card(folder, manifest, repo_id)
+            journal = Journal(folder, repo_id, revision)
+            done = upload(Repo(api, repo_id, revision), folder, manifest, journal, progress)
     except TransientError as error:
         raise PublishError(
             f"the upload stopped: {error}; run the same command again, it goes on where it stopped"
         ) from error
     return PublishSummary(
-        str(root), repo_id, revision, plan.base, done.files, done.nbytes, done.removed, done.commit_url
+        str(root), repo_id, revision, base, done.files, done.nbytes, done.removed, done.commit_url
     )
+
+
+def _make_ready(
+    folder: Path,
+    repo_id: str,
+    revision: str | None,
+    *,
+    allow_restricted: bool,
+    deep: bool,
+    progress: Progress | None,
+) -> str:
+    """Check all that can be checked without the Hub; return the base that the cells are to get, if any.
+
+    A rebase to that base that was stopped is brought to its end, so that there is something to check.
+    """
+    plan = plan_publish(folder, repo_id, revision=revision)
+    if plan.restricted and not allow_restricted:
+        raise PublishError(
+            f"{folder} holds corpora whose audio {describe_restricted(plan.restricted)}; with the right to "
+            "publish them, say --allow-restricted; to leave them out, build without them"
+        )
+    if interrupted_rebase(folder) == plan.base:
+        rebase_held(folder, plan.base, progress)
+    problems = tuple(verify(folder, deep=deep))
+    if problems:
+        raise PublishError(f"{folder} does not match its manifest: {describe_problems(problems)}")
+    return plan.base
 
 
 def _prepare_repo(
@@ -155,7 +184,7 @@ def _prepare_repo(
     Raises
     ------
     PublishError
-        When there is none, or the token may not write to it.
+        When there is none, it is public and not to be so, or the token may not write to it.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
@@ -164,8 +193,12 @@ def _prepare_repo(
     try:
         if create:
             api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
-            if revision:
-                api.create_branch(repo_id, branch=revision, repo_type="dataset", exist_ok=True)
+        if private and not api.repo_info(repo_id, repo_type="dataset").private:
+            raise PublishError(
+                f"{repo_id} is public: make it private in its settings on the Hub, or leave out --private"
+            )
+        if create and revision:
+            api.create_branch(repo_id, branch=revision, repo_type="dataset", exist_ok=True)
         api.repo_info(repo_id, repo_type="dataset", revision=revision)
     except RepositoryNotFoundError:
         raise PublishError(

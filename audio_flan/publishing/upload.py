@@ -1,7 +1,6 @@
 """The files of a root into a dataset repo, in commits that a later run need not repeat."""
 
 from collections.abc import Callable
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
@@ -13,20 +12,31 @@ from audio_flan.publishing.rebase import Progress
 from audio_flan.shards import MANIFEST_NAME, Manifest
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
 
 COMMIT_FILES: Final = 100
 """Files of a commit at most; the Hub advises 50 to 100."""
 COMMIT_BYTES: Final = 4_000_000_000
 """Size of a commit at most, unless it has one file: what is offered again when the network fails in it."""
+_GIT_DIGITS: Final = 40
+"""Of the hash by which the Hub knows a file that is no LFS file."""
+_GIT_BYTES: Final = 100_000_000
+"""Git holds no larger ones."""
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 _T = TypeVar("_T")
 
 
+class Commit(NamedTuple):
+    """What one commit has sent, by path; what was there already is not sent."""
+
+    sent: list[str]
+    url: str
+
+
 class Uploaded(NamedTuple):
-    """What one run has done."""
+    """What one run has done: files sent and their size, those removed, and where it can be seen."""
 
     files: int
     nbytes: int
@@ -39,6 +49,7 @@ class Repo:
 
     def __init__(self, api: "HfApi", repo_id: str, revision: str | None) -> None:
         self._api, self._repo_id, self._revision = api, repo_id, revision
+        self._hashes: dict[str, str] = {}
 
     def files(self) -> dict[str, int]:
         """Return the sizes of its files by path."""
@@ -48,27 +59,40 @@ class Repo:
             entries = self._api.list_repo_tree(
                 self._repo_id, recursive=True, repo_type="dataset", revision=self._revision
             )
-            return {entry.path: entry.size for entry in entries if isinstance(entry, RepoFile)}
+            files = [entry for entry in entries if isinstance(entry, RepoFile)]
+            self._hashes = {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files}
+            return {file.path: file.size for file in files}
 
         return with_retries(lambda: _transient(ask))
 
-    def commit(self, root: Path, add: list[str], delete: list[str], message: str) -> str:
-        """Make one commit; return its address. What is there already is not sent again."""
+    def commit(self, root: Path, add: list[str], delete: list[str], message: str) -> Commit:
+        """Make one commit. What is there already, as `files` has found it, is not sent again."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        def send() -> str:
-            additions = (CommitOperationAdd(path, str(root / path)) for path in add)
+        def send() -> Commit:
+            additions = [CommitOperationAdd(path, str(root / path)) for path in add]
             deletions = (CommitOperationDelete(path) for path in delete)
             made = self._api.create_commit(
                 self._repo_id,
-                chain(deletions, additions),
+                [*deletions, *additions],
                 commit_message=message,
                 repo_type="dataset",
                 revision=self._revision,
             )
-            return str(made.commit_url)
+            sent = [each.path_in_repo for each in additions if not self._is_there(root, each)]
+            return Commit(sent, str(made.commit_url))
 
         return with_retries(lambda: _transient(send))
+
+    def _is_there(self, root: Path, addition: "CommitOperationAdd") -> bool:
+        """Say whether the repo had this very file: by its SHA-256, or that of Git for a small one."""
+        from huggingface_hub.utils.sha import git_hash
+
+        path = addition.path_in_repo
+        there = self._hashes.get(path, "")
+        if len(there) == _GIT_DIGITS:
+            return addition.upload_info.size < _GIT_BYTES and git_hash((root / path).read_bytes()) == there
+        return addition.upload_info.sha256.hex() == there
 
 
 class Store(Protocol):
@@ -78,8 +102,8 @@ class Store(Protocol):
         """Return the sizes of its files by path."""
         ...
 
-    def commit(self, root: Path, add: list[str], delete: list[str], message: str) -> str:
-        """Add files of `root`, then remove others; return where that can be seen."""
+    def commit(self, root: Path, add: list[str], delete: list[str], message: str) -> Commit:
+        """Add files of `root`, then remove others."""
         ...
 
 
@@ -109,16 +133,19 @@ def upload(
     )
     batches = cut_batches(todo, COMMIT_FILES, COMMIT_BYTES)
     total, done = sum(batch.nbytes for batch in batches), 0
+    sent: list[str] = []
     for number, batch in enumerate(batches, start=1):
         message = f"Upload data, part {number} of {len(batches)}"
-        repo.commit(root, [file.path for file in batch.files], [], message)
+        sent += repo.commit(root, [file.path for file in batch.files], [], message).sent
         journal.add(batch)
         done += batch.nbytes
         if progress:
             progress("uploading", done, total)
-    url = repo.commit(root, list(LAST_FILES), stale, "Upload card and manifest")
+    last = repo.commit(root, list(LAST_FILES), stale, "Upload card and manifest")
+    sent += last.sent
     journal.remove()
-    return Uploaded(sum(len(batch.files) for batch in batches) + len(LAST_FILES), total, len(stale), url)
+    nbytes = sum((root / path).stat().st_size for path in sent)
+    return Uploaded(len(sent), nbytes, len(stale), last.url)
 
 
 def _transient(ask: Callable[[], _T]) -> _T:

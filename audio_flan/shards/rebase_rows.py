@@ -31,6 +31,12 @@ def base_of_rows(path: Path) -> str | None:
     return None
 
 
+def count_rows(path: Path) -> int:
+    """Count the rows of a row file."""
+    with _opened(path) as file:
+        return int(file.metadata.num_rows)
+
+
 def rebase_rows(source: Path, target: Path, base: str) -> None:
     """Write a row file again, with another base in its audio cells.
 

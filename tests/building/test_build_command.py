@@ -42,6 +42,17 @@ def test_json_of_a_build_and_of_a_dry_run(small_tree, out):
     assert {corpus["corpus"] for corpus in done["corpora"]} >= {"01_Read", "50_Rain"}
 
 
+def test_the_next_command_is_named(small_tree, out):
+    options = ("--split", "train", "--config", "speech_asr")
+    dry = run(small_tree.root, out, *options, "--dry-run", "--token", "hf_secret")
+    built = run(small_tree.root, out, *options)
+    command = f"Next: audio-flan build {small_tree.root} {out} {' '.join(options)} --token TOKEN"
+    assert dry.stdout.splitlines()[-1] == command
+    assert (
+        built.stdout.splitlines()[-1] == f"Next: audio-flan validate {out}   audio-flan peek {out} speech_asr"
+    )
+
+
 def test_config_and_split(small_tree, out):
     options = ("--config", "speech_asr", "--split", "train", "--split", "dev")
     assert run(small_tree.root, out, *options).returncode == 0
@@ -66,6 +77,10 @@ def test_errors_are_one_line(small_tree, tmp_path):
         ((tmp_path / "nowhere", tmp_path / "out"), "there is no folder"),
         ((small_tree.root, tmp_path / "out", "--form", "tar"), "form must be one of indexed, embedded"),
         ((small_tree.root, tmp_path / "out", "--config", "speech_ars"), "speech_asr"),
+        (
+            (small_tree.root, tmp_path / "out", "--dry-run", "--clips", "zip"),
+            "clips must be one of tar, parquet",
+        ),
     ):
         done = run(*arguments)
         assert done.returncode == 2

@@ -7,8 +7,12 @@ import pytest
 from built import Built
 from dirty_tree import CLIP_FAULTS, Expected
 
-from audio_flan.building import build
-from audio_flan.shards import folder_name
+from audio_flan.building import BuildError, build
+from audio_flan.building.finish import check_counts
+from audio_flan.building.workspace import without_root
+from audio_flan.records import Reason
+from audio_flan.release import Entry
+from audio_flan.shards import CorpusFacts, folder_name
 
 
 @pytest.fixture(scope="module", params=["indexed", "embedded"])
@@ -74,3 +78,30 @@ def test_jobs_make_no_difference_to_what_is_named(built, dirty, out):
     made = Built(out, build(dirty.root, out, form, verify="decode", jobs=2))
     assert entries(made) == entries(built)
     assert made.summary.corpora == built.summary.corpora
+
+
+def test_rows_that_do_not_add_up_are_no_build():
+    rest = {"clips": 0, "clip_bytes": 0, "clip_seconds": 0.0, "quarantined": {}}
+    good = CorpusFacts(corpus="a", rows_in=3, rows=2, rows_quarantined=1, **rest)
+    check_counts([good])
+    with pytest.raises(BuildError, match="b: 3 rows were read, 6 written and 0 quarantined"):
+        check_counts([good, CorpusFacts(corpus="b", rows_in=3, rows=6, rows_quarantined=0, **rest)])
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "expected"),
+    [
+        (Reason.UNREADABLE_FILE, "denied: '/tmp/x/audio/scp/a.scp'", "denied: 'scp/a.scp'"),
+        (Reason.UNREADABLE_FILE, "/tmp/x/audio/a and /tmp/x/audio/b", "a and b"),
+        (Reason.UNREADABLE_FILE, "/tmp/x/audio_files/a.wav", "/tmp/x/audio_files/a.wav"),
+        (Reason.UNREADABLE_FILE, "/mnt/tmp/x/audio/a.wav", "/mnt/tmp/x/audio/a.wav"),
+        (
+            Reason.SCP_UNSAFE_PATH,
+            "the path '/tmp/x/audio/a' is refused",
+            "the path '/tmp/x/audio/a' is refused",
+        ),
+    ],
+)
+def test_only_paths_of_the_root_lose_it(reason, message, expected):
+    entry = Entry("scp_files/a.scp", None, None, reason, message)
+    assert without_root(entry, "/tmp/x/audio").message == expected

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import pytest
 from built import Built, tree
 
 from audio_flan.building import BuildError, build
+from audio_flan.building.executors.base import run_here
 from audio_flan.building.workspace import WORK_FOLDER
 from audio_flan.shards import MANIFEST_NAME
+from audio_flan.shards.atomic import TEMPORARY_PREFIX
 from audio_flan.shards.tar import TarWriter
 
 SIZE = 1_000_000
@@ -177,6 +180,45 @@ def test_an_unfinished_build_of_another_plan(small_tree, out, monkeypatch):
     assert [path.name for path in (out / WORK_FOLDER).iterdir()] == ["kept"]
 
 
+def test_killed_while_starting_anew(small_tree, out, monkeypatch):
+    build(small_tree.root, out)
+    expected = tree(out)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("audio_flan.building.workspace.shutil.rmtree", stop)
+    with pytest.raises(KeyboardInterrupt):
+        build(small_tree.root, out, resume=False)
+    monkeypatch.undo()
+    assert not (out / MANIFEST_NAME).exists()
+    build(small_tree.root, out)
+    assert tree(out) == expected
+
+
+class Retrying:
+    """Runs steps here; tasks of each were killed at two moments and run again."""
+
+    processes = 1
+
+    def run_steps(self, made, kinds, progress=None, on_done=lambda _: None):
+        for kind in kinds:
+            step = kind(made)
+            run_here(step, progress)
+            done = [made.work.unit(step.name, unit.name) for unit in step.units]
+            if done and done[0].is_dir():
+                shutil.copytree(done[0], done[0].with_name(f"{TEMPORARY_PREFIX}whole"))
+                done[0].with_name(f"{TEMPORARY_PREFIX}empty").mkdir()
+            on_done(kind)
+
+
+@pytest.mark.parametrize("form", ["indexed", "embedded"])
+def test_what_killed_tasks_leave_is_no_unit(request, demo_root, out, form):
+    made = build(demo_root, out, form, shard_size=SIZE, executor=Retrying())
+    assert made.rows_in == request.getfixturevalue(form).summary.rows_in
+    assert tree(out) == tree(request.getfixturevalue(form).root)
+
+
 def test_two_builds_of_one_folder(small_tree, out, monkeypatch):
     refused = []
 
@@ -191,8 +233,6 @@ def test_two_builds_of_one_folder(small_tree, out, monkeypatch):
 
 
 def test_neither_time_nor_place_shows(small_tree, tmp_path):
-    import shutil
-
     moved = shutil.copytree(small_tree.root, tmp_path / "elsewhere" / "copy")
     for path in moved.rglob("*"):
         os.utime(path, (1, 1))

@@ -240,6 +240,18 @@ def test_a_file_that_went_missing_is_made_again(again, release):
     assert tree(again.root) == expected
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: os.truncate(path, 100)], ids=["gone", "cut"])
+def test_damaged_files_are_made_again_though_nothing_has_changed(again, release, damage):
+    """One of each kind that the form has."""
+    expected = tree(again.root)
+    kinds: dict[str, str] = {path.partition("/")[0]: path for path in files_of(expected)}
+    assert {"data", "sample"} <= kinds.keys()
+    for path in kinds.values():
+        damage(again.root / path)
+    build(release, again.root, again.summary.form, shard_size=SIZE)
+    assert tree(again.root) == expected
+
+
 def test_other_options_are_still_another_build(again, release):
     add_metadata_file(release)
     with pytest.raises(BuildError, match=r"holds another build \(seed: 0 there, 5 asked for\)"):

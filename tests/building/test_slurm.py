@@ -62,9 +62,13 @@ def test_the_scripts_build_what_one_process_builds(demo_root, indexed, slurm, su
             assert_refused_meanwhile(submit(demo_root, out, "--shard-size", "1MB"), job)
     assert tree(out) == tree(indexed.root)
     again = submit(demo_root, out, *OPTIONS)
+    assert again.returncode == 0, again.stderr
     assert again.stdout.startswith(f"{out}: {indexed.summary.rows:,} rows")
     assert len(slurm.jobs) == len(NAMES)
     assert tree(out) == tree(indexed.root)
+    next(out.glob("audio/*/*.tar")).unlink()
+    assert submit(demo_root, out, *OPTIONS).returncode == 0
+    assert len(slurm.jobs) == 2 * len(NAMES)
 
 
 def assert_refused_meanwhile(done, job):
@@ -107,6 +111,11 @@ def test_a_dry_run_writes_the_scripts_that_would_be_submitted(small_tree, slurm,
     assert [job.script.read_text().replace("/0002/", "/0001/") for job in slurm.jobs] == planned
 
 
+def test_a_dry_run_names_the_next_command(small_tree, submit, out):
+    said = submit(small_tree.root, out, *OPTIONS, "--dry-run").stdout.splitlines()[-1]
+    assert said == f"Next: audio-flan build {small_tree.root} {out} {' '.join(OPTIONS)}"
+
+
 def test_slurm_refuses_a_job(small_tree, slurm, submit, out):
     slurm.accept(3)
     done = submit(small_tree.root, out, *OPTIONS)
@@ -119,10 +128,20 @@ def test_slurm_refuses_a_job(small_tree, slurm, submit, out):
     assert [job.state for job in slurm.jobs[3:]] == ["queued"] * len(NAMES)
 
 
+def test_slurm_refuses_the_first_job(small_tree, slurm, submit, out):
+    """Then no job is at work, and a build elsewhere need not ask."""
+    slurm.accept(0)
+    assert submit(small_tree.root, out, *OPTIONS).returncode == 2
+    nowhere = slurm.environment | {"PATH": "/nowhere"}
+    done = submit(small_tree.root, out, "--shard-size", "1MB", environment=nowhere)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_where_there_is_no_slurm(small_tree, slurm, submit, out):
     nowhere = slurm.environment | {"PATH": "/nowhere"}
     done = submit(small_tree.root, out, *OPTIONS, environment=nowhere)
     assert (done.returncode, "there is no sbatch here" in done.stderr) == (2, True)
+    assert not out.exists()
     assert submit(small_tree.root, out, *OPTIONS).returncode == 0
     for options in ((), OPTIONS):
         done = submit(small_tree.root, out, "--shard-size", "1MB", *options, environment=nowhere)

@@ -188,6 +188,7 @@ def test_the_command(indexed_root, tmp_path):
     assert "Next: audio-flan publish" in run("--repo-id", "ORG/NAME", code=0)
     assert 'load_dataset("ORG/NAME")' in card.read_text()
     assert "Written by hand." in card.read_text()
+    assert "is up to date" in run("--check", code=0)
     found = json.loads(run("--out", str(tmp_path / "card.md"), "--json", code=0))
     assert found["bytes"] == (tmp_path / "card.md").stat().st_size
     card.write_text("---\n")

@@ -60,7 +60,10 @@ class Uploads:
             return json_answer("create", {"error": "You already created this dataset repo", "url": url}, 409)
         folder = self._folder / repo_id
         folder.mkdir(parents=True)
-        self._hub.add(repo_id, folder)
+        options: dict[str, Any] = {}
+        if wanted.get("private") or wanted.get("visibility") == "private":
+            options = {"token": request.headers["Authorization"].split()[1], "refusal": "private"}
+        self._hub.add(repo_id, folder, **options)
         return json_answer("create", {"url": url, "id": repo_id, "private": wanted.get("private", False)})
 
     def _validate(self, request: Request) -> Answer:

@@ -120,9 +120,32 @@ def test_a_second_time_nothing_is_sent(root, run, uploads, hub):
     run(root, "--create", "--allow-restricted")
     commits, before = len(uploads.commits), hub.requests["upload"]
     assert before > 0
-    run(root, "--allow-restricted")
+    assert f"nothing had to be sent, {REPO} has all of it" in run(root, "--allow-restricted")
     assert hub.requests["upload"] == before
     assert len(uploads.commits) == commits
+    (root / "README.md").write_text(f"{(root / 'README.md').read_text()}\nBy hand.\n")
+    summary = json.loads(run(root, "--allow-restricted", "--json"))
+    assert (summary["files"], summary["bytes"]) == (1, (root / "README.md").stat().st_size)
+
+
+def test_private_data_do_not_go_to_a_public_repo(root, run, uploads, hub, tmp_path):
+    published(tmp_path).mkdir(parents=True)
+    hub.add(REPO, published(tmp_path))
+    before = files_of(root)
+    for options in (("--create", "--private"), ("--private",)):
+        assert f"{REPO} is public" in run(root, *options, "--allow-restricted", code=2)
+    assert uploads.commits == []
+    assert files_of(root) == before
+    run(root, "--create", "--private", "--allow-restricted", repo="HKUSTAudio/mine")
+    run(root, "--private", "--allow-restricted", repo="HKUSTAudio/mine")
+    assert hub.repos["HKUSTAudio/mine"].info()["private"]
+
+
+def test_no_repo_is_made_for_what_will_not_be_sent(root, run, uploads, hub):
+    min((root / "audio").rglob("*.tar")).unlink()
+    run(root, "--create", "--allow-restricted", code=2)
+    assert hub.repos == {}
+    assert hub.log == []
 
 
 def test_faults_that_pass_are_not_noticed(root, run, hub, tmp_path):
@@ -232,6 +255,8 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(root, speech_embedded,
     }
     text = run(root, "--dry-run", "--allow-restricted", "--revision", "v 2")
     assert f"point to {BASE}@v%202" in text
+    command = f"publish {root} --repo-id {REPO} --revision 'v 2' --allow-restricted"
+    assert text.splitlines()[-1] == f"Next: audio-flan {command}"
     assert "may be passed on" in text
     assert "need --allow-restricted" in run(root, "--dry-run", code=1)
     assert json.loads(run(speech_embedded, "--dry-run", "--json", code=1))["base"] == ""

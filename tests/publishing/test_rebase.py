@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audio_flan.building import BuildError, build
 from audio_flan.card import make_card
 from audio_flan.publishing import PublishError, rebase
 from audio_flan.publishing.base import check_base
@@ -181,12 +182,34 @@ def test_two_at_once(root):
 
     def again(*_):
         if not refused:
-            with pytest.raises(PublishError, match="another rebase of"):
+            with pytest.raises(BuildError, match="is running, or a rebase"):
                 rebase(root, "https://x.org")
             refused.append(True)
 
     rebase(root, HUB, progress=again)
     assert refused
+    assert list(verify(root, deep=True)) == []
+
+
+def test_a_build_and_a_rebase_keep_out_of_each_other(demo_root, root):
+    refused = []
+
+    def build_too(*_):
+        if not refused:
+            with pytest.raises(BuildError, match="is running, or a rebase"):
+                build(demo_root, root, config="understanding_speech", shard_size=1_000_000)
+            refused.append(True)
+
+    rebase(root, HUB, progress=build_too)
+    assert refused
+
+    def rebase_too(*_):
+        if len(refused) == 1:
+            with pytest.raises((BuildError, ManifestError)):
+                rebase(root, "https://x.org")
+            refused.append(True)
+
+    build(demo_root, root, config="understanding_speech", shard_size=1_000_000, progress=rebase_too)
     assert list(verify(root, deep=True)) == []
 
 
@@ -208,6 +231,8 @@ def test_an_speech_embedded_has_nothing_to_be_done(speech_embedded):
         ("https://host/a?b=c", "the plain URL of a folder"),
         ("https:///a", "the plain URL of a folder"),
         ("https://a::hf://b", "the plain URL of a folder"),
+        ("https://me:secret@host/a", "a base without user name and password"),
+        ("s3://me@bucket/a", "a base without user name and password"),
     ],
 )
 def test_bases_that_no_reader_would_follow(root, base, message):
@@ -235,6 +260,41 @@ def test_a_row_file_is_missing(root):
     row_files(root)[1].unlink()
     with pytest.raises(PublishError, match="is missing: the manifest lists it"):
         rebase(root, HUB)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_row_file_that_is_not_the_listed_one_is_refused(root, stopped):
+    files = read_manifest(root).row_files("all", ("train", "validation", "test"))
+    victim = files[0] if stopped else files[-1]  # the first has the new base already
+    other = next(file for file in files if file.rows != victim.rows)
+    if stopped:
+        _stop_a_rebase(root)
+    before = tree(root)
+    shutil.copyfile(root / other.path, root / victim.path)
+    with pytest.raises(PublishError, match=r"rows, the manifest lists" if stopped else "is not the file"):
+        rebase(root, HUB)
+    assert next(problem.path for problem in verify(root)) == REBASE_NAME
+    (root / victim.path).write_bytes(before[victim.path])
+    rebase(root, HUB)
+    assert list(verify(root, deep=True)) == []
+
+
+def test_a_changed_row_file_with_as_many_bytes_is_refused(root):
+    path = row_files(root)[0]
+    data = bytearray(path.read_bytes())
+    data[10] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(PublishError, match="is not the file that the manifest lists"):
+        rebase(root, HUB)
+
+
+def _stop_a_rebase(root):
+    def stop(_what, done, total):
+        if done > total / 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        rebase(root, HUB, progress=stop)
 
 
 def test_the_command(root, speech_embedded):
