@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -75,15 +76,38 @@ def progress(description: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def labelled_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for each thing that is counted; yield a function of (what, done, total)."""
+    """Show a bar for each thing that is counted; where stderr is no terminal, a line now and then.
+
+    Yields a function of (what, done, total).
+    """
     if not sys.stderr.isatty():
-        yield lambda _what, _done, _total: None
+        yield ProgressLines().report
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Amount(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            rate = f", {short_number(task.speed)}/s" if task.speed else ""
+            return Text(f"{short_number(task.completed)} of {short_number(task.total or 0)}{rate}")
 
     bars: dict[str, Any] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        Amount(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
 
         def report(what: str, done: int, total: int) -> None:
@@ -92,6 +116,37 @@ def labelled_progress() -> Iterator[Callable[[str, int, int], None]]:
             display.update(bars[what], completed=done, total=total)
 
         yield report
+
+
+class ProgressLines:
+    """Progress for logs: a line each time that `every_s` seconds have passed."""
+
+    def __init__(self, every_s: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every_s, self._clock = every_s, clock
+        self._last = clock()
+        self._what, self._began, self._first = "", self._last, 0
+
+    def report(self, what: str, done: int, total: int) -> None:
+        """Take note of how much is done."""
+        now = self._clock()
+        if what != self._what:
+            self._what, self._began, self._first = what, now, done
+        if now - self._last < self._every_s:
+            return
+        self._last = now
+        rate = (done - self._first) / max(now - self._began, 1e-9)
+        left = f", about {(total - done) / rate:,.0f} s left" if rate > 0 else ""
+        amount = f"{short_number(done)} of {short_number(total)}, {short_number(rate)}/s"
+        typer.echo(f"{what}: {amount}{left}", err=True)
+
+
+def short_number(number: float) -> str:
+    """Return a number as a person reads it: 950, 12.3 k, 4.5 M, 6.7 G."""
+    for unit in ("", " k", " M", " G"):
+        if number < 1000:
+            return f"{number:.0f}{unit}" if not unit else f"{number:.1f}{unit}"
+        number /= 1000
+    return f"{number:.1f} T"
 
 
 def _text(cell: Cell) -> str:
