@@ -90,7 +90,8 @@ def test_a_dry_run_says_how_long_it_takes(hub, run, small_tree, out):
     hub.add(REPO, small_tree.root)
     done = run(REPO, out, "--dry-run")
     assert done.returncode == 0
-    plan, estimate = done.stdout.splitlines()
+    plan, estimate, following = done.stdout.splitlines()
+    assert following.startswith("Next: audio-flan build ")
     assert plan.startswith("plan: 10 rows, 10 clips of ")
     assert estimate.startswith("time: about ")
     assert "; 10 clips were read, checked and hashed in " in estimate
