@@ -4,6 +4,7 @@ import logging
 import shutil
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,8 +62,9 @@ class RayExecutor:
         on_done: Callable[[StepKind], None] = lambda _: None,
     ) -> None:
         """Run the steps one after the other; tell `on_done` of each."""
-        logs = build.work.root / "logs"
-        shutil.rmtree(logs, ignore_errors=True)  # with those of an earlier run its tasks would seem done
+        all_logs = build.work.root / "logs"
+        shutil.rmtree(all_logs, ignore_errors=True)
+        logs = all_logs / uuid.uuid4().hex  # dying tasks of a run that was interrupted may still write theirs
         with _connected(self.address), quiet():
             for i, kind in enumerate(kinds):
                 step = kind(build)
