@@ -28,12 +28,15 @@ UNIT_ROWS: Final = 1 << 15
 
 
 class PartCount(msgspec.Struct):
-    """The good rows of one corpus and direction, and the length of the clips they refer to, in seconds."""
+    """The good rows of one corpus and direction, the clips they refer to, and their length in seconds."""
 
     corpus: str
     direction: str
     rows: int = 0
     seconds: float = 0.0
+    clips: int = 0
+    unseen: int = 0
+    seen: int = 0
 
 
 class ArrangedPart(msgspec.Struct, frozen=True):
@@ -109,6 +112,9 @@ class ArrangeRows(Step):
             count = counts.setdefault(key, PartCount(*key))
             count.rows += 1
             count.seconds += sum(clip.seconds for clip in found)
+            count.clips += len(found)
+            count.unseen += row.instance.unseen is True
+            count.seen += row.instance.unseen is False
             kept[i] = True
             clip_bytes = sum(clip.nbytes for clip in found) if embedded else 0
             sizes.append(len(row.content) + clip_bytes)

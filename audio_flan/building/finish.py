@@ -69,7 +69,16 @@ def finish(build: Build) -> Manifest:
     work = build.work
     entries, quarantined_files = _write_quarantine(build)
     row_counts = [
-        RowCount(*part_name(number), count.corpus, count.direction, count.rows, round(count.seconds, 6))
+        RowCount(
+            *part_name(number),
+            count.corpus,
+            count.direction,
+            count.rows,
+            round(count.seconds, 6),
+            count.clips,
+            count.unseen,
+            count.seen,
+        )
         for number, (_, part) in arranged_parts(work).items()
         for count in part.counts
     ]
@@ -155,6 +164,9 @@ def _corpora(
             clip_bytes=found.nbytes if found else 0,
             clip_seconds=round(found.seconds, 6) if found else 0.0,
             quarantined=dict(sorted(entries.get(name, Counter()).items())),
+            sampling_rates=found.sampling_rates if found else {},
+            channels=found.channels if found else {},
+            formats=found.formats if found else {},
             clips_transcoded=found.transcoded if found else 0,
             source_bytes=found.source_bytes if found else 0,
         )

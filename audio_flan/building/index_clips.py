@@ -1,9 +1,10 @@
 """Fifth step: the clips of all shards of a corpus in one index sorted by id, and a table for looking up."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +20,9 @@ from audio_flan.shards.hashing import hash_file
 from audio_flan.shards.index import IndexedClip, read_index, write_index
 from audio_flan.shards.layout import index_file
 
+KINDS: Final = ("sampling_rate", "channels", "format")
+"""What clips are counted by."""
+
 
 class StoredCorpus(msgspec.Struct, frozen=True):
     """The good clips of a corpus, and their index where there is one."""
@@ -31,6 +35,9 @@ class StoredCorpus(msgspec.Struct, frozen=True):
     index: FileFacts | None
     transcoded: int
     source_bytes: int
+    sampling_rates: dict[int, int]
+    channels: dict[int, int]
+    formats: dict[str, int]
 
 
 class IndexClips(Step):
@@ -73,6 +80,7 @@ class IndexClips(Step):
                 index,
                 sum(record.transcoded for record in records),
                 sum(record.source_bytes for record in records),
+                *(dict(sorted(tally.by[name].items())) for name in KINDS),
             )
             write_facts(folder, facts)
 
@@ -91,6 +99,7 @@ class _Tally:
         self.lookup = lookup
         self.clips = self.nbytes = 0
         self.seconds = 0.0
+        self.by: dict[str, Counter[Any]] = {name: Counter() for name in KINDS}
 
     def over(self, clips: Iterable[IndexedClip]) -> Iterator[IndexedClip]:
         for clip in clips:
@@ -98,6 +107,8 @@ class _Tally:
             self.clips += 1
             self.nbytes += clip.nbytes
             self.seconds += clip.frames / clip.sampling_rate
+            for name, counter in self.by.items():
+                counter[getattr(clip, name)] += 1
             yield clip
 
 
@@ -105,7 +116,7 @@ def stored_corpora(work: Workspace) -> list[StoredCorpus]:
     """List the corpora, by number."""
     count = len(planned_corpora(work))
     facts: Iterator[Any] = (work.facts(IndexClips.name, f"{number:05d}") for number in range(count))
-    return [msgspec.convert(each, StoredCorpus) for each in facts]
+    return [msgspec.convert(each, StoredCorpus, str_keys=True) for each in facts]
 
 
 def open_lookups(work: Workspace) -> dict[str, ClipLookup]:

@@ -13,7 +13,7 @@ from xxhash import xxh3_64_hexdigest
 
 from audio_flan.taxonomy import resolve_config, taxonomy
 
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
 """Raise it whenever files of the same release come to lie elsewhere or have another content."""
 MANIFEST_NAME: Final = "audio_flan.json"
 SAMPLE_FILE: Final = "sample/train-00000-of-00001.parquet"

@@ -38,9 +38,10 @@ class FileFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RowCount(msgspec.Struct, frozen=True):
-    """How many rows share task, split, corpus and direction, and how long their clips are, in seconds.
+    """How many rows share task, split, corpus and direction, how many clips they refer to, and their seconds.
 
-    ``direction`` is the records' own. A clip counts in ``seconds`` as often as rows refer to it.
+    ``direction`` is the records' own. A clip counts in ``clips`` and ``seconds`` as often as rows refer to
+    it; ``unseen`` are the rows that are marked so, ``seen`` those marked that they are not.
     """
 
     task: str
@@ -49,6 +50,9 @@ class RowCount(msgspec.Struct, frozen=True):
     direction: str
     rows: int
     seconds: float
+    clips: int
+    unseen: int
+    seen: int
 
 
 class CorpusFacts(msgspec.Struct, frozen=True):
@@ -58,6 +62,7 @@ class CorpusFacts(msgspec.Struct, frozen=True):
     the corpus in whose audio folder it lies, ``clip_bytes`` their size and ``clip_seconds`` their length.
     ``quarantined`` counts every entry by reason, those of clips and files as well. ``clips_transcoded`` are
     the clips in another encoding than the release has, ``source_bytes`` the size of all clips there.
+    ``sampling_rates`` (in Hz), ``channels`` and ``formats`` are clips by these.
     """
 
     corpus: str
@@ -68,6 +73,9 @@ class CorpusFacts(msgspec.Struct, frozen=True):
     clip_bytes: int
     clip_seconds: float
     quarantined: dict[str, int]
+    sampling_rates: dict[int, int]
+    channels: dict[int, int]
+    formats: dict[str, int]
     clips_transcoded: int = 0
     source_bytes: int = 0
 

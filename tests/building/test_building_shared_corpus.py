@@ -37,6 +37,24 @@ def test_counts(built, shared_corpus):
     assert splits == expected["per_split"]
     seconds = sum(corpus.clip_seconds for corpus in summary.corpora)
     assert seconds == pytest.approx(expected["seconds_of_unique_referenced_audio"], abs=0.1)
+    assert sum(count.clips for count in counts) == expected["total_audio_references"]
+    assert sum(count.unseen for count in counts) == expected["per_unseen"]["true"]
+    assert sum(count.seen for count in counts) == expected["per_unseen"]["false"]
+    (unused,) = expected["audio_ids_never_referenced"]
+    assert unused == "07_AMI_ES2011a_Headset0_40-46"  # 16 kHz, mono, FLAC
+    for field, key, of_unused in [
+        ("sampling_rates", "sample_rates_all_scp_ids", 16000),
+        ("channels", "channels_all_scp_ids", 1),
+        ("formats", "formats_all_scp_ids", "FLAC"),
+    ]:
+        found = sum(
+            (Counter(getattr(corpus, field)) for corpus in summary_corpora(built)), Counter([of_unused])
+        )
+        assert {str(name).upper(): clips for name, clips in found.items()} == expected[key]
+
+
+def summary_corpora(built):
+    return read_manifest(built.root).corpora
 
 
 def test_it_is_as_small_as_it_should_be(built):

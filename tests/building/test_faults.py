@@ -81,7 +81,15 @@ def test_jobs_make_no_difference_to_what_is_named(built, dirty, out):
 
 
 def test_rows_that_do_not_add_up_are_no_build():
-    rest = {"clips": 0, "clip_bytes": 0, "clip_seconds": 0.0, "quarantined": {}}
+    rest = {
+        "clips": 0,
+        "clip_bytes": 0,
+        "clip_seconds": 0.0,
+        "quarantined": {},
+        "sampling_rates": {},
+        "channels": {},
+        "formats": {},
+    }
     good = CorpusFacts(corpus="a", rows_in=3, rows=2, rows_quarantined=1, **rest)
     check_counts([good])
     with pytest.raises(BuildError, match="b: 3 rows were read, 6 written and 0 quarantined"):

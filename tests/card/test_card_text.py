@@ -93,7 +93,9 @@ def test_what_is_derived_or_odd_is_unknown(corpus):
 
 def test_sources_limits_and_quarantine(indexed_root):
     manifest = read_manifest(indexed_root)
-    facts = CorpusFacts("31_Vocadito", 12, 10, 2, 5, 1000, 7200.0, {"missing_audio": 2, "bad_json": 1})
+    facts = CorpusFacts(
+        "31_Vocadito", 12, 10, 2, 5, 1000, 7200.0, {"missing_audio": 2, "bad_json": 1}, {}, {}, {}
+    )
     text = card_text(msgspec.structs.replace(manifest, corpora=(facts,)))
     ((_, _, _, hours, licence, passed_on, commercial, _),) = rows_of_table(text, r"31\_Vocadito")
     assert (hours, licence, passed_on, commercial) == ("2.00", "CC-BY-4.0", "yes", "yes")
@@ -104,7 +106,7 @@ def test_sources_limits_and_quarantine(indexed_root):
 
 def test_names_from_the_data_are_no_markup(indexed_root):
     hostile = "x|y\n# z <script>`&amp;` [a](b)" + END
-    facts = CorpusFacts(hostile, 1, 1, 0, 1, 1, 1.0, {})
+    facts = CorpusFacts(hostile, 1, 1, 0, 1, 1, 1.0, {}, {}, {}, {})
     manifest = msgspec.structs.replace(read_manifest(indexed_root), corpora=(facts,))
     example = {"input": f"```\n{END}\n{BEGIN}", "input_audio": [{"bytes": b"123", "path": "a"}]}
     text = card_text(manifest, None, example)

@@ -77,9 +77,10 @@ def load(hub, repos, pythons, tmp_path, form, version, streaming, configs):
 
 
 @pytest.fixture
-def configs(request, version, streaming):
-    """All of them with the newest client, streaming; with others only when asked for: they take minutes."""
-    every = request.config.getoption("--every-config") or (version == "newest" and streaming)
+def configs(request, form, version, streaming):
+    """All of them with the newest client, streaming the indexed form; with others when asked for: it takes minutes."""
+    usual = version == "newest" and streaming and form == "indexed"
+    every = usual or request.config.getoption("--every-config")
     return list_configs() if every else FEW
 
 

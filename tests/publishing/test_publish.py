@@ -280,8 +280,8 @@ def test_which_corpora_are_restricted(speech_indexed):
         "99_Mine": None,
         "20_ESD": None,
     }
-    corpora = [CorpusFacts(corpus, 1, 1, 0, 1, 1, 1.0, {}) for corpus in facts]
-    empty = CorpusFacts("_tree", 0, 0, 0, 0, 0, 0.0, {"misplaced_file": 1})
+    corpora = [CorpusFacts(corpus, 1, 1, 0, 1, 1, 1.0, {}, {}, {}, {}) for corpus in facts]
+    empty = CorpusFacts("_tree", 0, 0, 0, 0, 0, 0.0, {"misplaced_file": 1}, {}, {}, {})
     manifest = msgspec.structs.replace(read_manifest(speech_indexed), corpora=(*corpora, empty))
     found = {each.corpus: each.redistribution for each in restricted_corpora(manifest)}
     assert found == {corpus: free for corpus, free in facts.items() if not free}

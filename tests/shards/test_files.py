@@ -11,6 +11,7 @@ import pytest
 
 from audio_flan.records.schema import COLUMNS
 from audio_flan.shards import (
+    LAYOUT_VERSION,
     FileFacts,
     Manifest,
     ManifestError,
@@ -159,8 +160,8 @@ def root(tmp_path) -> Path:
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_bytes(b"rows")
     facts = FileFacts(path, 4, hash_file(tmp_path / path), rows=3)
-    counts = (RowCount("speech_asr", "train", "c", "understanding", 3, 6.0),)
-    write_manifest(tmp_path, Manifest(1, "t", "", RECIPE, counts, (), (facts,)))
+    counts = (RowCount("speech_asr", "train", "c", "understanding", 3, 6.0, 3, 0, 3),)
+    write_manifest(tmp_path, Manifest(LAYOUT_VERSION, "t", "", RECIPE, counts, (), (facts,)))
     return tmp_path
 
 
@@ -192,9 +193,9 @@ def test_verify_names_what_differs(root):
 def test_manifests_that_cannot_be_used(tmp_path):
     with pytest.raises(ManifestError, match=r"has no audio_flan\.json: it is no finished build"):
         read_manifest(tmp_path)
-    for data in (b"", b"[]", b"{}", b"\xff", b'{"layout": 1}'):
+    for data in (b"", b"[]", b"{}", b"\xff", b'{"layout": 2}'):
         with pytest.raises(ManifestError, match="x is not a manifest"):
             parse_manifest(data, "x")
-    other = msgspec.json.encode({"layout": 2})
-    with pytest.raises(ManifestError, match="has layout 2, this version of audio-flan reads 1"):
+    other = msgspec.json.encode({"layout": 1})
+    with pytest.raises(ManifestError, match="has layout 1, this version of audio-flan reads 2"):
         parse_manifest(other)
