@@ -78,7 +78,7 @@ def load(hub, repos, pythons, tmp_path, form, version, streaming, configs):
 
 @pytest.fixture
 def configs(request, form, version, streaming):
-    """All of them with the newest client, streaming the indexed form; with others when asked for: it takes minutes."""
+    """All of them with the newest client, streaming the indexed form; else when asked for: it takes long."""
     usual = version == "newest" and streaming and form == "indexed"
     every = usual or request.config.getoption("--every-config")
     return list_configs() if every else FEW
