@@ -38,6 +38,10 @@ class ClipMap:
     def __contains__(self, audio_id: str) -> bool:
         return self._table.path(audio_id) is not None
 
+    def path(self, audio_id: str) -> str | None:
+        """Return the path that the scp files list for an id; None for an unknown one."""
+        return self._table.path(audio_id)
+
     def file_of(self, audio_id: str) -> str | None:
         """Return the path of the file that is or holds the clip; None for an unknown id."""
         path = self._table.path(audio_id)

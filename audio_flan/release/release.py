@@ -27,26 +27,28 @@ class Release:
     layout : Layout
         Its metadata and scp files.
     catalogue : Catalogue
+    cache : Path
+        Folder for what is known of it.
     """
 
     def __init__(self, tree: Tree, cache_dir: str | os.PathLike[str] | None = None) -> None:
         self.tree = tree
         self.layout: Layout = discover(tree)
         self.cache_dir = cache_dir
-        self._cache = cache_folder(tree.root, cache_dir)
-        self.catalogue = Catalogue(self._cache)
+        self.cache = cache_folder(tree.root, cache_dir)
+        self.catalogue = Catalogue(self.cache)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
             "tree": self.tree,
             "layout": self.layout,
             "cache_dir": self.cache_dir,
-            "_cache": self._cache,
+            "cache": self.cache,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.catalogue = Catalogue(self._cache)
+        self.catalogue = Catalogue(self.cache)
 
     @property
     def root(self) -> str:
@@ -62,7 +64,7 @@ class Release:
     @cached_property
     def clips(self) -> ClipMap:
         """Clips by audio id."""
-        return ClipMap(self.tree, self.layout.scp, self._cache)
+        return ClipMap(self.tree, self.layout.scp, self.cache)
 
     def files(self, config: Config, splits: Collection[str]) -> list[MetadataFile]:
         """List the metadata files that may hold rows of `config` in `splits`, sorted by path.

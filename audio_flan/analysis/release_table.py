@@ -1,0 +1,80 @@
+"""The table of a release: a columnar copy of its rows, made once and kept between runs."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import polars as pl
+
+from audio_flan.analysis.columns import CLIP_SCHEMA
+from audio_flan.analysis.row_cache import CachedRows, RowCache
+from audio_flan.analysis.row_scan import KeyBounds, scan_row_files
+from audio_flan.analysis.table import Part
+from audio_flan.records import SPLITS
+from audio_flan.release.report import Progress
+from audio_flan.streaming.release_rows import ReleaseRows
+from audio_flan.taxonomy import resolve_config
+
+
+class ReleaseTable:
+    """The methods are those of `audio_flan.analysis.table.Table`."""
+
+    manifest = None
+
+    def __init__(self, source: ReleaseRows) -> None:
+        self.source = source
+        self.cache = RowCache(source.release)
+
+    @property
+    def revision(self) -> str:
+        """Hash of the metadata and scp files."""
+        return self.source.fingerprint
+
+    def frame(
+        self,
+        config: str = "all",
+        splits: Collection[str] = SPLITS,
+        columns: Collection[str] | None = None,
+        progress: Progress | None = None,
+    ) -> pl.LazyFrame:
+        """Return the rows of a config and splits."""
+        wanted = resolve_config(config)
+        files = [
+            KeyBounds(str(self.cache.rows_path(path)), facts.rows, facts.low, facts.high)
+            for path, facts in self._cached(config, splits, progress).items()
+            if facts.rows
+        ]
+        frame = scan_row_files(files)
+        if wanted.name != "all":
+            frame = frame.filter(pl.col("task").is_in(sorted(wanted.task_names)))
+        if set(splits) != set(SPLITS):
+            frame = frame.filter(pl.col("split").is_in(list(splits)))
+        return frame if columns is None else frame.select(list(columns))
+
+    def parts(
+        self, config: str = "all", splits: Collection[str] = SPLITS, progress: Progress | None = None
+    ) -> list[Part]:
+        """List the metadata files that may hold rows of a config and splits."""
+        cached = self._cached(config, splits, progress)
+        return [Part(path, facts.rows) for path, facts in cached.items() if facts.rows]
+
+    def part_frame(self, part: Part, columns: Collection[str]) -> pl.DataFrame:
+        """Return all good rows of a metadata file."""
+        wanted = list(columns)
+        path = self.cache.rows_path(part.path)
+        return pl.read_parquet(path, columns=wanted, glob=False, hive_partitioning=False).select(wanted)
+
+    def clips(self, progress: Progress | None = None) -> pl.LazyFrame:
+        """Return the clips that rows refer to and that can be opened."""
+        cached = self._cached("all", SPLITS, progress)
+        paths = [path for path in map(self.cache.clips_path, cached) if Path(path).exists()]
+        if not paths:
+            return pl.LazyFrame(schema=CLIP_SCHEMA)
+        scan = pl.scan_parquet(paths, glob=False, hive_partitioning=False)
+        typed = scan.select(pl.col(name).cast(kind) for name, kind in CLIP_SCHEMA.items())
+        return typed.unique("id", keep="any")
+
+    def _cached(
+        self, config: str, splits: Collection[str], progress: Progress | None
+    ) -> dict[str, CachedRows]:
+        files = self.source.files(resolve_config(config), splits)
+        return self.cache.complete(files, progress)

@@ -1,0 +1,125 @@
+"""The instances of a root as a table, in whichever form the data are."""
+
+import os
+from collections.abc import Collection
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+from audio_flan.records import SPLITS, resolve_split
+from audio_flan.release.report import Progress
+from audio_flan.streaming.release_rows import ReleaseRows
+from audio_flan.streaming.roots import open_root
+from audio_flan.streaming.source import RowSource
+from audio_flan.taxonomy import UnknownNameError
+from audio_flan.taxonomy.errors import nearest_names
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from audio_flan.shards import Manifest
+    from audio_flan.streaming.shard_rows import ShardRows
+
+
+class Part(NamedTuple):
+    """One file of rows: a metadata file of a release, a row file of a built root; relative to the root."""
+
+    path: str
+    rows: int
+
+
+class Table(Protocol):
+    """The instances of a root, and its clips."""
+
+    @property
+    def source(self) -> RowSource:
+        """What the table is of; it gives the same rows with their audio."""
+        ...
+
+    @property
+    def revision(self) -> str:
+        """A hash that changes with the rows, and not with the place they lie at."""
+        ...
+
+    @property
+    def manifest(self) -> "Manifest | None":
+        """What a build says of itself; None for a release."""
+        ...
+
+    def frame(
+        self,
+        config: str = "all",
+        splits: Collection[str] = SPLITS,
+        columns: Collection[str] | None = None,
+        progress: Progress | None = None,
+    ) -> "pl.LazyFrame":
+        """Return the rows of a config and splits, with the columns of `ROW_SCHEMA` or those asked for."""
+        ...
+
+    def parts(
+        self, config: str = "all", splits: Collection[str] = SPLITS, progress: Progress | None = None
+    ) -> list[Part]:
+        """List the files that hold these rows; a file of a release may hold others, too."""
+        ...
+
+    def part_frame(self, part: Part, columns: Collection[str]) -> "pl.DataFrame":
+        """Return all rows of a file, in its order."""
+        ...
+
+    def clips(self, progress: Progress | None = None) -> "pl.LazyFrame":
+        """Return the clips that rows refer to and that can be opened, each once; see `CLIP_SCHEMA`."""
+        ...
+
+
+def open_table(
+    root: str | os.PathLike[str],
+    *,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> Table:
+    """Open the data at `root` as a table.
+
+    Parameters
+    ----------
+    root : path or str
+        A folder, the id of a dataset on the Hub, or a URL; in any form.
+    token : str or bool, optional
+        Of the Hub, as in `huggingface_hub`; by default the user's own.
+    revision : str, optional
+        Branch, tag or commit on the Hub.
+    cache_dir : path, optional
+        Where the table of a release is kept between runs; below ``HF_HOME`` by default. It may be deleted.
+
+    Raises
+    ------
+    ReleaseError
+        When there is no data there.
+    ManifestError
+        When there is a manifest and it cannot be understood.
+    """
+    source = open_root(root, token=token, revision=revision, cache_dir=cache_dir)
+    if isinstance(source, ReleaseRows):
+        from audio_flan.analysis.release_table import ReleaseTable
+
+        return ReleaseTable(source)
+    from audio_flan.analysis.built_table import BuiltTable
+
+    return BuiltTable(cast("ShardRows", source))
+
+
+def splits_of(split: str | Collection[str] | None) -> tuple[str, ...]:
+    """Return the splits that are named, in the order train, validation, test; all for None.
+
+    Raises
+    ------
+    UnknownNameError
+        For a split that does not exist.
+    """
+    if split is None:
+        return SPLITS
+    found = set()
+    for name in [split] if isinstance(split, str) else split:
+        resolved = resolve_split(name)
+        if resolved is None:
+            raise UnknownNameError("split", name, nearest_names(name, SPLITS))
+        found.add(resolved)
+    return tuple(each for each in SPLITS if each in found)
