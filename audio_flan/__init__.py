@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from audio_flan._version import __version__
 
 if TYPE_CHECKING:
+    from audio_flan.analysis import filter_rows as filter  # noqa: A004 - as it is called in Polars and datasets
+    from audio_flan.analysis import rebalance, scan
     from audio_flan.building import build
     from audio_flan.fetch.audio_store import AudioStore
     from audio_flan.loading import AudioFlan, load_dataset
@@ -26,10 +28,13 @@ __all__ = [
     "Waveform",
     "__version__",
     "build",
+    "filter",
     "list_configs",
     "load_dataset",
     "publish",
+    "rebalance",
     "rebase",
+    "scan",
     "stream",
     "tasks",
 ]
@@ -41,10 +46,13 @@ _HOME = {
     "LazyAudio": "audio_flan.waveform",
     "Waveform": "audio_flan.waveform.feature",
     "build": "audio_flan.building",
+    "filter": "audio_flan.analysis:filter_rows",
     "list_configs": "audio_flan.taxonomy",
     "load_dataset": "audio_flan.loading",
     "publish": "audio_flan.publishing",
+    "rebalance": "audio_flan.analysis",
     "rebase": "audio_flan.publishing",
+    "scan": "audio_flan.analysis",
     "stream": "audio_flan.streaming",
     "tasks": "audio_flan.taxonomy",
 }
@@ -56,7 +64,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds
         raise AttributeError(f"module 'audio_flan' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_HOME[name]), name)
+    module, _, attribute = _HOME[name].partition(":")
+    value = getattr(import_module(module), attribute or name)
     globals()[name] = value
     return value
 

@@ -1,5 +1,6 @@
 """The table of a built root: its row files, local or remote."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cached_property, partial
@@ -41,6 +42,11 @@ class BuiltTable:
         return self.source.manifest
 
     @property
+    def corpora(self) -> list[str]:
+        """The corpora that have rows."""
+        return sorted({count.corpus for count in self.manifest.counts})
+
+    @property
     def revision(self) -> str:
         """A hash of what was built and of the counts: the same wherever the root lies, and in either form."""
         recipe = self.manifest.recipe
@@ -78,7 +84,8 @@ class BuiltTable:
         progress: Progress | None = None,  # noqa: ARG002 - nothing has to be prepared
     ) -> list[Part]:
         """List the row files of a config and splits."""
-        return [Part(file.path, file.rows) for file in self.manifest.row_files(config, splits)]
+        files = self.manifest.row_files(config, splits)
+        return [Part(file.path, file.rows, _place(file)[0]) for file in files]
 
     def part_frame(self, part: Part, columns: Collection[str]) -> pl.DataFrame:
         """Return all rows of a file."""
@@ -89,6 +96,13 @@ class BuiltTable:
         file = RemoteFile(part.path, self._sizes[part.path])
         groups = read_remote_file(self.source.store, file, wanted, ROW_SCHEMA)
         return pl.concat([pl.DataFrame(schema=ROW_SCHEMA).select(wanted), *groups])
+
+    def quarantined(self, progress: Progress | None = None) -> dict[str, int]:  # noqa: ARG002 - all is known
+        """Count what the build has not taken."""
+        counts: Counter[str] = Counter()
+        for corpus in self.manifest.corpora:
+            counts.update(corpus.quarantined)
+        return dict(sorted(counts.items()))
 
     def clips(self, progress: Progress | None = None) -> pl.LazyFrame:
         """Return the clips: by the index, or by the audio itself where rows carry it."""

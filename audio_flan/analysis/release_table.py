@@ -1,5 +1,6 @@
 """The table of a release: a columnar copy of its rows, made once and kept between runs."""
 
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from audio_flan.analysis.columns import CLIP_SCHEMA
 from audio_flan.analysis.row_cache import CachedRows, RowCache
 from audio_flan.analysis.row_scan import KeyBounds, scan_row_files
 from audio_flan.analysis.table import Part
-from audio_flan.records import SPLITS
+from audio_flan.records import SPLITS, Reason
 from audio_flan.release.report import Progress
 from audio_flan.streaming.release_rows import ReleaseRows
 from audio_flan.taxonomy import resolve_config
@@ -23,6 +24,11 @@ class ReleaseTable:
     def __init__(self, source: ReleaseRows) -> None:
         self.source = source
         self.cache = RowCache(source.release)
+
+    @property
+    def corpora(self) -> list[str]:
+        """The corpora that have metadata files."""
+        return sorted({file.corpus for file in self.source.release.layout.metadata})
 
     @property
     def revision(self) -> str:
@@ -55,13 +61,23 @@ class ReleaseTable:
     ) -> list[Part]:
         """List the metadata files that may hold rows of a config and splits."""
         cached = self._cached(config, splits, progress)
-        return [Part(path, facts.rows) for path, facts in cached.items() if facts.rows]
+        corpora = {file.path: file.corpus for file in self.source.release.layout.metadata}
+        return [Part(path, facts.rows, corpora[path]) for path, facts in cached.items() if facts.rows]
 
     def part_frame(self, part: Part, columns: Collection[str]) -> pl.DataFrame:
         """Return all good rows of a metadata file."""
         wanted = list(columns)
         path = self.cache.rows_path(part.path)
         return pl.read_parquet(path, columns=wanted, glob=False, hive_partitioning=False).select(wanted)
+
+    def quarantined(self, progress: Progress | None = None) -> dict[str, int]:
+        """Count what reading has not taken."""
+        release = self.source.release
+        counts: Counter[str] = Counter(release.clips.faults.by_reason)
+        for facts in self._cached("all", SPLITS, progress).values():
+            counts.update(facts.quarantined)
+        counts.update(str(Reason.MISPLACED_FILE) for _ in release.layout.misplaced)
+        return dict(sorted(counts.items()))
 
     def clips(self, progress: Progress | None = None) -> pl.LazyFrame:
         """Return the clips that rows refer to and that can be opened."""

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 
 class Part(NamedTuple):
-    """One file of rows: a metadata file of a release, a row file of a built root; relative to the root."""
+    """One file of rows: a metadata file of a release, a row file of a built root; relative to the root.
+
+    Rows that share task and corpus are in files of the same ``group``.
+    """
 
     path: str
     rows: int
+    group: str
 
 
 class Table(Protocol):
@@ -37,6 +41,11 @@ class Table(Protocol):
     @property
     def revision(self) -> str:
         """A hash that changes with the rows, and not with the place they lie at."""
+        ...
+
+    @property
+    def corpora(self) -> list[str]:
+        """The corpora that may have rows, sorted."""
         ...
 
     @property
@@ -62,6 +71,10 @@ class Table(Protocol):
 
     def part_frame(self, part: Part, columns: Collection[str]) -> "pl.DataFrame":
         """Return all rows of a file, in its order."""
+        ...
+
+    def quarantined(self, progress: Progress | None = None) -> dict[str, int]:
+        """Count what was not taken, by reason: records, lines of scp files, files; of a build clips as well."""
         ...
 
     def clips(self, progress: Progress | None = None) -> "pl.LazyFrame":

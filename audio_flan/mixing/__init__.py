@@ -6,6 +6,7 @@ from audio_flan.mixing.measures import Balance, Totals
 from audio_flan.mixing.mixture import Mixture
 from audio_flan.mixing.plan import Plan, PlannedLeaf
 from audio_flan.mixing.rebalance import rebalance_leaves
+from audio_flan.mixing.row_filter import LICENCES, NO_FILTER, SCRIPTS, Licence, RowFilter, check_filter
 from audio_flan.mixing.row_keys import row_key, row_keys
 from audio_flan.mixing.selection import IDENTITY_COLUMNS, Cut, cut, draws, row_identity
 from audio_flan.mixing.units import BYTES_PER_TOKEN, UNITS
@@ -14,18 +15,24 @@ __all__ = [
     "BYTES_PER_TOKEN",
     "IDENTITY_COLUMNS",
     "LEVELS",
+    "LICENCES",
+    "NO_FILTER",
+    "SCRIPTS",
     "UNITS",
     "Balance",
     "Cut",
     "InfeasibleError",
     "Leaf",
+    "Licence",
     "Mixture",
     "MixtureError",
     "Plan",
     "PlanError",
     "PlannedLeaf",
+    "RowFilter",
     "Shortfall",
     "Totals",
+    "check_filter",
     "count_leaves",
     "cut",
     "draws",

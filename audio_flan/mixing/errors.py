@@ -67,7 +67,7 @@ class InfeasibleError(ValueError):
         lines += [f"  {shortfall}" for shortfall in shortfalls[:_MOST_SHOWN]]
         if len(shortfalls) > _MOST_SHOWN:
             lines.append(f"  and {len(shortfalls) - _MOST_SHOWN} more")
-        hint = "nearest=True takes the nearest shares"
+        hint = "nearest=True (--nearest) takes the nearest shares"
         if largest_budget:
             hint += f"; the targets hold with a budget of up to {_number(largest_budget)} {unit}"
         super().__init__("\n".join([*lines, f"Hint: {hint}"]))

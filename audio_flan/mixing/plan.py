@@ -1,7 +1,7 @@
 """The plan: how many rows to draw of each leaf, as an immutable value that is compared by its hash."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from audio_flan.mixing.errors import PlanError, Shortfall
 from audio_flan.mixing.leaves import LEVELS, MICRO, Leaf
 from audio_flan.mixing.measures import Balance, Totals, add_up, compare, group_by_level
 from audio_flan.mixing.mixture import Mixture
+from audio_flan.mixing.row_filter import NO_FILTER, RowFilter
 from audio_flan.mixing.units import amounts
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Plan:
     split : str
     seed : int
         Decides which rows are drawn.
+    row_filter : RowFilter
+        What the rows had to pass.
     """
 
     mixture: Mixture
@@ -64,14 +67,14 @@ class Plan:
     revision: str
     split: str
     seed: int
+    row_filter: RowFilter = NO_FILTER
 
     @cached_property
     def hash(self) -> str:
         """The 128-bit XXH3 of all that the plan is, as 32 hex digits."""
         from xxhash import xxh3_128_hexdigest
 
-        parts = (self.mixture, self.leaves, self.shortfalls, self.revision, self.split, self.seed)
-        return xxh3_128_hexdigest(msgspec.json.encode(parts))
+        return xxh3_128_hexdigest(msgspec.json.encode([getattr(self, each.name) for each in fields(self)]))
 
     @property
     def rows(self) -> int:

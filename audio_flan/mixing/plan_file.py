@@ -12,6 +12,7 @@ from audio_flan.mixing.errors import PlanError, Shortfall
 from audio_flan.mixing.measures import Totals
 from audio_flan.mixing.mixture import Mixture
 from audio_flan.mixing.plan import Plan, PlannedLeaf
+from audio_flan.mixing.row_filter import NO_FILTER, RowFilter
 from audio_flan.shards.atomic import write_atomically
 
 FORMAT: Final = 1
@@ -28,6 +29,7 @@ class _PlanFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mixture: Mixture
     leaves: tuple[PlannedLeaf, ...]
     shortfalls: tuple[Shortfall, ...] = ()
+    filter: RowFilter = NO_FILTER
 
 
 class _Format(msgspec.Struct):
@@ -71,7 +73,7 @@ def parse_plan(data: bytes, name: str) -> Plan:
         file = msgspec.convert(raw, _PlanFile)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, msgspec.ValidationError) as error:
         raise PlanError(f"{name} is not a plan: {error}") from None
-    plan = Plan(file.mixture, file.leaves, file.shortfalls, file.revision, file.split, file.seed)
+    plan = Plan(file.mixture, file.leaves, file.shortfalls, file.revision, file.split, file.seed, file.filter)
     if plan.hash != file.hash:
         raise PlanError(
             f"{name} was changed after it was made: its hash is {plan.hash}, not {file.hash}; "
@@ -99,6 +101,7 @@ def format_plan(plan: Plan) -> str:
         "[mixture]",
         *_assignments(msgspec.to_builtins(plan.mixture)),
         "",
+        *(("[filter]", *_assignments(msgspec.to_builtins(plan.row_filter)), "") if plan.row_filter else ()),
     ]
     return "\n".join(lines)
 

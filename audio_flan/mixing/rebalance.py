@@ -13,6 +13,7 @@ from audio_flan.mixing.groups import Group, in_unit, make_groups, row_ceiling, s
 from audio_flan.mixing.leaves import LEVELS, Leaf, check_leaves
 from audio_flan.mixing.mixture import Mixture, check_together
 from audio_flan.mixing.plan import Plan, PlannedLeaf
+from audio_flan.mixing.row_filter import NO_FILTER, RowFilter
 from audio_flan.mixing.units import UNITS, Unit, exact, quanta
 
 _MOST_EPOCHS: Final = 1_000_000
@@ -39,6 +40,7 @@ def rebalance_leaves(
     min_share: float = 0.0,
     nearest: bool = False,
     seed: int = 0,
+    row_filter: RowFilter = NO_FILTER,
 ) -> Plan:
     """Plan how many rows to draw of each leaf.
 
@@ -84,6 +86,8 @@ def rebalance_leaves(
         that can be met stay as they are.
     seed : int
         Decides which rows are drawn, not how many.
+    row_filter : RowFilter
+        What the rows of the leaves have passed; noted in the plan.
 
     Raises
     ------
@@ -118,7 +122,7 @@ def rebalance_leaves(
     root = make_groups(checked, mixture)
     total, missing = _settle_budget(root, mixture)
     planned = _plan_leaves(checked, root, mixture, total)
-    return Plan(mixture, tuple(planned), tuple(missing), revision, split, seed)
+    return Plan(mixture, tuple(planned), tuple(missing), revision, split, seed, row_filter)
 
 
 def _settle_budget(root: Group, mixture: Mixture) -> tuple[int, list[Shortfall]]:

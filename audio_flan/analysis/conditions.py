@@ -1,0 +1,149 @@
+"""A filter as expressions of Polars, one for each reason for which a row may go."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from audio_flan.analysis.columns import ROW_SCHEMA
+from audio_flan.card.sources import Source, find_source
+from audio_flan.mixing import SCRIPTS, MixtureError, RowFilter
+from audio_flan.taxonomy import UnknownNameError
+from audio_flan.taxonomy.errors import nearest_names
+
+PERMISSIVE_LICENCES: Final = frozenset(
+    ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0",
+     "LicenseRef-public-domain")
+)  # fmt: skip
+"""Those that ask for no more than naming the authors."""
+_LIST_FUNCTIONS: Final = {
+    "list_max": "array_upper", "list_min": "array_lower", "list_mean": "array_mean", "list_avg": "array_mean",
+    "list_sum": "array_sum", "list_length": "array_length", "list_len": "array_length",
+    "list_contains": "array_contains",
+}  # fmt: skip
+"""Names that DuckDB has for functions, and those that Polars has for them."""
+_QUOTED_OR_CALL = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\b[A-Za-z_]\w*(?=\s*\()""")
+_SOUND_MARK: Final = r"<\|SOA\|>.*?<\|EOA\|>"
+_SCRIPT_CLASSES: Final = {
+    script: rf"\p{{{script.title()}}}" for script in SCRIPTS if script not in ("kana", "other", "none")
+} | {"kana": r"[\p{Hiragana}\p{Katakana}]"}
+
+
+class Condition(NamedTuple):
+    """What a row has to fulfil, and the reason that is told of those that do not."""
+
+    reason: str
+    expression: pl.Expr
+
+
+def parse_where(where: str) -> pl.Expr:
+    """Turn an SQL expression over the columns of a row into one of Polars.
+
+    Parameters
+    ----------
+    where : str
+        For instance ``domain = 'speech' AND list_max(input_seconds) < 30``. The functions are those of Polars
+        SQL; ``list_max, list_min, list_mean, list_sum, list_length, list_contains`` as well.
+
+    Raises
+    ------
+    UnknownNameError
+        For a column that does not exist.
+    MixtureError
+        For what is no condition on one row.
+    """
+    try:
+        expression = pl.sql_expr(_QUOTED_OR_CALL.sub(_known_function, where))
+        for column in expression.meta.root_names():
+            if column not in ROW_SCHEMA:
+                raise UnknownNameError("column", column, nearest_names(column, ROW_SCHEMA))
+        windowed = any(match[0].lower() == "over" for match in _QUOTED_OR_CALL.finditer(where))
+        if windowed or not expression.meta.is_length_preserving():
+            raise MixtureError(f"where={where!r} looks at many rows at once; it has to ask each on its own")
+        found = pl.LazyFrame(schema=ROW_SCHEMA).select(expression).collect_schema().dtypes()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        message = str(error).partition("\n")[0]
+        raise MixtureError(f"where={where!r} is not understood: {message}") from None
+    if found != [pl.Boolean]:
+        raise MixtureError(f"where={where!r} is no condition: it gives {found[0]} and not true or false")
+    return expression
+
+
+def conditions(row_filter: RowFilter, corpora: Iterable[str]) -> list[Condition]:
+    """List the conditions of a filter, in the order in which rows are asked.
+
+    Parameters
+    ----------
+    corpora : iterable of str
+        All that there are: licences are theirs.
+    """
+    return list(_conditions(row_filter, list(corpora)))
+
+
+def passes(listed: Iterable[Condition]) -> pl.Expr:
+    """Return one expression that says whether a row fulfils all conditions; what is null does not."""
+    return pl.all_horizontal(pl.lit(True), *(each.expression.fill_null(value=False) for each in listed))
+
+
+def unknown_licences(row_filter: RowFilter, corpora: Iterable[str]) -> list[str]:
+    """List the corpora that a filter leaves out because nobody knows whether their licence allows it."""
+    if row_filter.licence == "any":
+        return []
+    return sorted(corpus for corpus in corpora if _allowed(find_source(corpus), row_filter.licence) is None)
+
+
+def _conditions(row_filter: RowFilter, corpora: list[str]) -> Iterator[Condition]:
+    if row_filter.tasks:
+        yield Condition("task", pl.col("task").is_in(list(row_filter.tasks)))
+    if row_filter.corpora:
+        yield Condition("corpus", pl.col("corpus").is_in(list(row_filter.corpora)))
+    if row_filter.licence != "any":
+        verdicts = {corpus: _allowed(find_source(corpus), row_filter.licence) for corpus in corpora}
+        known = [corpus for corpus, allowed in verdicts.items() if allowed is not None]
+        yield Condition("unknown licence", pl.col("corpus").is_in(known))
+        yield Condition("licence", pl.col("corpus").is_in([corpus for corpus in known if verdicts[corpus]]))
+    if row_filter.unseen is not None:
+        yield Condition("unseen", pl.col("unseen").eq(row_filter.unseen))
+    for side in ("input_seconds", "output_seconds"):
+        lengths = pl.col(side).list
+        if row_filter.min_seconds is not None or row_filter.max_seconds is not None:
+            yield Condition("clip that cannot be opened", lengths.drop_nulls().list.len() == lengths.len())
+        if row_filter.min_seconds is not None:
+            yield Condition("too short", (lengths.len() == 0) | (lengths.min() >= row_filter.min_seconds))
+        if row_filter.max_seconds is not None:
+            yield Condition("too long", (lengths.len() == 0) | (lengths.max() <= row_filter.max_seconds))
+    if row_filter.scripts:
+        yield Condition("script", _in_scripts(row_filter.scripts))
+    if row_filter.where is not None:
+        yield Condition("where", parse_where(row_filter.where))
+
+
+def _known_function(match: re.Match[str]) -> str:
+    return _LIST_FUNCTIONS.get(match[0].lower(), match[0])
+
+
+def _allowed(source: Source | None, licence: str) -> bool | None:
+    """Say whether a corpus is of a class of licences; None where that is not known."""
+    if source is None or source.licence is None:
+        return None
+    if source.commercial_use is None or licence == "commercial":
+        return source.commercial_use
+    return source.commercial_use and source.licence in PERMISSIVE_LICENCES
+
+
+def _in_scripts(scripts: Iterable[str]) -> pl.Expr:
+    """Say whether most letters of input and output, audio tokens aside, are of one of `scripts`.
+
+    Of two that have as many, either counts.
+    """
+    text = pl.concat_str("input", "output", separator=" ").str.replace_all(_SOUND_MARK, " ")
+    letters = text.str.count_matches(r"\p{L}").cast(pl.Int64)
+    counts = {name: text.str.count_matches(each).cast(pl.Int64) for name, each in _SCRIPT_CLASSES.items()}
+    counts["other"] = letters - pl.sum_horizontal(counts.values())
+    wanted = [counts[name] for name in scripts if name != "none"]
+    accepted = pl.lit(False)
+    if wanted:
+        most = pl.max_horizontal(wanted)
+        accepted = (most > 0) & (most >= pl.max_horizontal(counts.values()))
+    return accepted | (letters == 0) if "none" in scripts else accepted
