@@ -24,6 +24,13 @@ _LIST_FUNCTIONS: Final = {
 }  # fmt: skip
 """Names that DuckDB has for functions, and those that Polars has for them."""
 _QUOTED_OR_CALL = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\b[A-Za-z_]\w*(?=\s*\()""")
+_OF_MANY_ROWS: Final = frozenset(
+    ("array_agg", "avg", "corr", "count", "covar", "covar_pop", "covar_samp", "first", "last", "listagg",
+     "max", "median", "min", "over", "quantile", "quantile_cont", "quantile_disc", "stddev", "stddev_pop",
+     "stddev_samp", "stdev", "stdev_pop", "stdev_samp", "string_agg", "sum", "var", "var_pop", "var_samp",
+     "variance")
+)  # fmt: skip
+"""Functions of Polars SQL that look at more rows than one."""
 _SOUND_MARK: Final = r"<\|SOA\|>.*?<\|EOA\|>"
 _SCRIPT_CLASSES: Final = {
     script: rf"\p{{{script.title()}}}" for script in SCRIPTS if script not in ("kana", "other", "none")
@@ -58,15 +65,15 @@ def parse_where(where: str) -> pl.Expr:
         for column in expression.meta.root_names():
             if column not in ROW_SCHEMA:
                 raise UnknownNameError("column", column, nearest_names(column, ROW_SCHEMA))
-        windowed = any(match[0].lower() == "over" for match in _QUOTED_OR_CALL.finditer(where))
-        if windowed or not expression.meta.is_length_preserving():
-            raise MixtureError(f"where={where!r} looks at many rows at once; it has to ask each on its own")
         found = pl.LazyFrame(schema=ROW_SCHEMA).select(expression).collect_schema().dtypes()
+        alone = found != [pl.Boolean] or _asks_each_row_alone(where, expression)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         message = str(error).partition("\n")[0]
         raise MixtureError(f"where={where!r} is not understood: {message}") from None
     if found != [pl.Boolean]:
         raise MixtureError(f"where={where!r} is no condition: it gives {found[0]} and not true or false")
+    if not alone:
+        raise MixtureError(f"where={where!r} looks at many rows at once; it has to ask each on its own")
     return expression
 
 
@@ -117,6 +124,13 @@ def _conditions(row_filter: RowFilter, corpora: list[str]) -> Iterator[Condition
         yield Condition("script", _in_scripts(row_filter.scripts))
     if row_filter.where is not None:
         yield Condition("where", parse_where(row_filter.where))
+
+
+def _asks_each_row_alone(where: str, expression: pl.Expr) -> bool:
+    """Say whether a condition gives an answer for each row, and looks at no other for it."""
+    if not _OF_MANY_ROWS.isdisjoint(match[0].lower() for match in _QUOTED_OR_CALL.finditer(where)):
+        return False
+    return len(pl.DataFrame(schema=ROW_SCHEMA).clear(2).select(expression)) == 2
 
 
 def _known_function(match: re.Match[str]) -> str:

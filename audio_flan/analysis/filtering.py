@@ -242,8 +242,8 @@ def make_filter(
         tasks=_sorted(name for task in tasks for name in resolve_config(task).task_names),
         corpora=_sorted(corpora),
         unseen=unseen,
-        min_seconds=min_seconds,
-        max_seconds=max_seconds,
+        min_seconds=None if min_seconds is None else float(min_seconds),
+        max_seconds=None if max_seconds is None else float(max_seconds),
         scripts=_sorted(scripts),
         licence=licence,
     )
