@@ -80,7 +80,7 @@ class Filtered:
 
     def scan(self) -> pl.LazyFrame:
         """Return the rows that stay, with the columns of `audio_flan.scan`."""
-        return self._frame.filter(passes(self._conditions))
+        return self._frame.filter(*(condition.expression for condition in self._conditions))
 
     @cached_property
     def rows(self) -> int:

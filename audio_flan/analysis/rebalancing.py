@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from audio_flan.analysis.conditions import conditions, passes
+from audio_flan.analysis.conditions import conditions
 from audio_flan.analysis.filtering import make_filter
 from audio_flan.analysis.table import open_table, splits_of
 from audio_flan.mixing import Licence, MixtureError, Plan, count_leaves, rebalance_leaves
@@ -90,7 +90,7 @@ def rebalance(
     )
     rows = table.frame("all", splits, progress=progress)
     if row_filter:
-        rows = rows.filter(passes(conditions(row_filter, table.corpora)))
+        rows = rows.filter(*(each.expression for each in conditions(row_filter, table.corpora)))
     return rebalance_leaves(
         count_leaves(rows),
         revision=table.revision,

@@ -100,12 +100,14 @@ class WriteRows(Step):
         path = row_file(*part_name(file.part), file.number, file.files)
         if kept := Kept(self.build.out).take_rows(path, file.inputs):
             return kept
+        groups: list[int] = []
         with atomic_path(self.build.out / path) as temporary:
             with RowFileWriter(temporary) as writer:
                 for group in self._groups(file):
                     writer.write_table(group.table())
+                    groups.append(len(group))
             nbytes, rows = temporary.stat().st_size, file.stop - file.start
-            return FileFacts(path, nbytes, hash_file(temporary), rows=rows)
+            return FileFacts(path, nbytes, hash_file(temporary), rows=rows, groups=tuple(groups))
 
     def _groups(self, file: PlannedFile) -> Iterator[RowColumns]:
         folder = self.build.work.unit(ArrangeRows.name, file.unit)

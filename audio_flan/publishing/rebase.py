@@ -129,7 +129,8 @@ def _rebase_file(
     if found != base:
         with atomic_path(path) as temporary:
             rebase_rows(path, temporary, base)
-    return FileFacts(file.path, path.stat().st_size, hash_file(path), rows=file.rows), found != base
+    nbytes, xxh3 = path.stat().st_size, hash_file(path)
+    return msgspec.structs.replace(file, nbytes=nbytes, xxh3=xxh3), found != base
 
 
 def _check_listed(path: Path, file: FileFacts) -> None:

@@ -26,8 +26,8 @@ class ManifestError(ValueError):
 class FileFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """One file of the root.
 
-    ``rows`` are those of a row file, ``clips`` those of a clip shard or an index; ``xxh3`` is the 64-bit XXH3
-    of the file as 16 hex digits.
+    ``rows`` are those of a row file, ``groups`` those of each of its row groups; ``clips`` are those of a
+    clip shard or an index; ``xxh3`` is the 64-bit XXH3 of the file as 16 hex digits.
     """
 
     path: str
@@ -35,6 +35,7 @@ class FileFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     xxh3: str
     rows: int = 0
     clips: int = 0
+    groups: tuple[int, ...] = ()
 
 
 class RowCount(msgspec.Struct, frozen=True):

@@ -5,22 +5,26 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from xxhash import xxh3_64_hexdigest
 
 from audio_flan.records import SPLITS, resolve_split
 from audio_flan.release import Quarantine
+from audio_flan.streaming.release_rows import ReleaseRows
 from audio_flan.streaming.roots import open_root
-from audio_flan.streaming.rows import OnError, Row, Wish, check_columns
+from audio_flan.streaming.rows import QUARANTINE_LIMIT, OnError, Row, Wish, check_columns
+from audio_flan.streaming.share import Share, Uneven
 from audio_flan.streaming.source import RowSource
 from audio_flan.taxonomy import UnknownNameError, resolve_config
 from audio_flan.taxonomy.errors import nearest_names
 
+if TYPE_CHECKING:
+    from audio_flan.streaming.ordered import OrderedStream
+    from audio_flan.streaming.shard_rows import ShardRows
+
 logger = logging.getLogger("audio_flan")
 
-QUARANTINE_LIMIT = 10_000
-"""Entries that a stream keeps; beyond it they are only counted."""
 STATE_VERSION = 1
 """Part of every saved state: raise it whenever the order of rows changes."""
 
@@ -30,12 +34,18 @@ def stream(
     config: str = "all",
     split: str = "train",
     *,
+    shuffle: bool = False,
+    seed: int = 0,
+    epoch: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    uneven: Uneven = "drop",
     columns: Sequence[str] | None = None,
     on_error: OnError = "raise",
     token: str | bool | None = None,
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
-) -> "RowStream":
+) -> "RowStream | OrderedStream":
     """Stream the rows of one config and split, with sound; needs neither ``datasets`` nor torch.
 
     Parameters
@@ -46,6 +56,16 @@ def stream(
         One of `list_configs`: a minor task (``speech_asr``), a major task, a domain or a group.
     split : str
         ``train``, ``validation`` or ``test``; ``train+test`` for several, ``all`` for all three.
+    shuffle : bool
+        Give the rows in an order that depends on `seed` and `epoch` alone, close to a uniform one; built
+        forms only.
+    seed, epoch : int
+        Another of either, another order. ``set_epoch`` goes to another epoch.
+    rank, world_size : int
+        Give every `world_size`-th row from `rank` on; built forms only. All ranks get as many.
+    uneven : {"drop", "pad", "wrap"}
+        Where the rows do not divide by the ranks: leave the last ones out, give the last one again, or begin
+        anew with the first.
     columns : sequence of str, optional
         Columns to give; without an audio or seconds column no clip is touched.
     on_error : {"raise", "skip", "null"}
@@ -60,8 +80,9 @@ def stream(
 
     Returns
     -------
-    RowStream
-        Iterable any number of times; each row is a dict of the columns of the design, section 4.
+    RowStream or OrderedStream
+        Iterable any number of times; each row is a dict of the columns of the design, section 4. Of a built
+        form, ``state_dict()`` of any rank resumes all, on any number of ranks.
 
     Raises
     ------
@@ -69,6 +90,8 @@ def stream(
         For a config, split or column that does not exist.
     ReleaseError
         When there is no data at `root`.
+    ValueError
+        For a rank that does not exist, and for an order that a release cannot give.
 
     Examples
     --------
@@ -76,7 +99,18 @@ def stream(
     ...     print(row["output"], row["input_audio"][0]["array"].shape)
     """
     wish = Wish(resolve_config(config), resolve_splits(split), check_columns(columns), on_error)
-    return RowStream(open_root(root, token=token, revision=revision, cache_dir=cache_dir), wish)
+    share = Share(rank, world_size, uneven)
+    source = open_root(root, token=token, revision=revision, cache_dir=cache_dir)
+    if isinstance(source, ReleaseRows):
+        if shuffle or world_size > 1:
+            raise ValueError(
+                f"{source.root} is a release: it streams in the order of its files, to one rank; "
+                "`audio-flan build` makes a form that is shuffled and shared out exactly"
+            )
+        return RowStream(source, wish)
+    from audio_flan.streaming.ordered import OrderedStream  # and pyarrow with it
+
+    return OrderedStream(cast("ShardRows", source), wish, share, seed=seed if shuffle else None, epoch=epoch)
 
 
 def resolve_splits(split: object) -> tuple[str, ...]:

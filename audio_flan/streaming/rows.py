@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from audio_flan.records.schema import AUDIO_COLUMNS, COLUMNS
 from audio_flan.release import Entry, Quarantine
@@ -10,6 +10,8 @@ from audio_flan.taxonomy import Config
 from audio_flan.taxonomy.errors import UnknownNameError, nearest_names
 from audio_flan.waveform import AudioError, ClipFault, LazyAudio
 
+QUARANTINE_LIMIT: Final = 10_000
+"""Entries that a stream keeps; beyond it they are only counted."""
 OnError = Literal["raise", "skip", "null"]
 Row = dict[str, Any]
 

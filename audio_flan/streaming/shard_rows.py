@@ -67,7 +67,7 @@ class ShardRows:
         reader = ParquetReader(
             f"{self.root}/{file.path}", file.nbytes, partial(self.store.read_range, file.path)
         )
-        wanted = _columns_to_read(wish)
+        wanted = columns_to_read(wish)
         missing = [column for column in wanted or COLUMNS if column not in reader.columns]
         if missing:
             raise ParquetError(f"{self.root}/{file.path} has no column {missing[0]!r}")
@@ -79,11 +79,11 @@ class ShardRows:
             table = reader.read_group(group, wanted, dictionaries=SOUND_LEAVES)
             start = max(skip - first, 0)
             for number, row in enumerate(rows_of_table(table.slice(start)), first + start + 1):
-                yield self._finished(row, wish, Place(file.path, number, None, row["uuid"]), quarantine)
+                yield self.finished(row, wish, Place(file.path, number, None, row["uuid"]), quarantine)
             first += rows
 
-    def _finished(self, row: Row, wish: Wish, place: Place, quarantine: Quarantine) -> Row | None:
-        """Turn the cells of a row into clips, and leave out what only helped."""
+    def finished(self, row: Row, wish: Wish, place: Place, quarantine: Quarantine) -> Row | None:
+        """Turn the cells of a row into clips, and leave out what only helped; None to skip the row."""
         if _needs_sound(wish):
             try:
                 for side in _SIDES:
@@ -162,7 +162,7 @@ def _needs_sound(wish: Wish) -> bool:
     return asked_for or (wish.on_error != "raise" and wish.wants_clips)
 
 
-def _columns_to_read(wish: Wish) -> list[str] | None:
+def columns_to_read(wish: Wish) -> list[str] | None:
     """List the columns to read; None for all."""
     if wish.columns is None:
         return None

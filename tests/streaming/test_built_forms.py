@@ -76,7 +76,7 @@ def test_a_resumed_stream_reads_only_the_row_groups_that_are_left(embedded_root,
     next(rows)
     state = stream.state_dict()
     last = audio_flan.stream(embedded_root, "music_text_to_music", "train")
-    last.load_state_dict(state | {"row": len(last) - 1})
+    last.load_state_dict(state | {"position": len(last) - 1})
     assert len(list(last)) == 1
 
 

@@ -1,0 +1,148 @@
+"""The order of a stream: a pure function of the sizes of row groups, the seed and the epoch.
+
+A built root holds rows in row groups, whose clips lie close together. Shuffled, the order is made so:
+
+1. All row groups are permuted. Consecutive ones make a *window*: a new one begins with the first group that
+   begins `WINDOW_ROWS` rows or more after the one before.
+2. The groups of a window are cut into *blocks* of up to `BLOCK_ROWS` rows, and these are permuted.
+3. Of each `LANES` consecutive blocks, rows are given in turn: the first row of each, the second of each, ...
+   The rows of a block are permuted.
+
+So a window is read in sixteen places at a time, each of which is a run of neighbouring rows and clips, and a
+rank that takes every second, fourth, eighth or sixteenth row reads only some of them. Nothing but the sizes
+of groups, and one window, is ever in memory: position k is found by bisection.
+
+A permutation sorts by SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
+generators") of seed, epoch and number, which is the same everywhere.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
+
+ORDER_VERSION: Final = 1
+"""Raise it whenever the order of the same rows becomes another."""
+WINDOW_ROWS: Final = 1 << 15
+BLOCK_ROWS: Final = 32
+LANES: Final = 16
+
+Numbers = NDArray[np.int64]
+
+
+class Window(NamedTuple):
+    """The rows at the positions from `start` on.
+
+    ``groups`` and ``rows`` are int64 of shape (rows of the window,): the number of each row's group, and its
+    number in it.
+    """
+
+    start: int
+    groups: Numbers
+    rows: Numbers
+
+
+class Order:
+    """The order of the rows of some row groups.
+
+    Parameters
+    ----------
+    group_rows : numpy.ndarray
+        int64, shape (groups,): the number of rows of each.
+    seed : int, optional
+        None for the order in which the groups stand.
+    epoch : int
+        Another epoch, another order.
+    """
+
+    def __init__(self, group_rows: Numbers, seed: int | None = None, epoch: int = 0) -> None:
+        self._sizes, self._key = group_rows, None if seed is None else _key(seed, epoch)
+        numbers = np.arange(len(group_rows), dtype=np.int64)
+        self._groups = numbers if self._key is None else _permuted(numbers, self._key)
+        starts = np.cumsum(group_rows[self._groups]) - group_rows[self._groups]
+        self._bounds = _window_bounds(starts)
+        """First of the permuted groups of each window."""
+        self._starts = starts[self._bounds]
+        self._rows = int(group_rows.sum())
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self._rows
+
+    def window_at(self, position: int) -> Window:
+        """Return the window that holds a position.
+
+        Raises
+        ------
+        IndexError
+            When there is no such position.
+        """
+        if not 0 <= position < self._rows:
+            raise IndexError(f"there is no row {position}: the order has {self._rows}")
+        number = int(np.searchsorted(self._starts, position, side="right")) - 1
+        end = self._bounds[number + 1] if number + 1 < len(self._bounds) else len(self._groups)
+        groups = self._groups[self._bounds[number] : end]
+        start = int(self._starts[number])
+        return Window(start, *(self._plain(groups) if self._key is None else self._shuffled(groups)))
+
+    def _plain(self, groups: Numbers) -> tuple[Numbers, Numbers]:
+        sizes = self._sizes[groups]
+        return np.repeat(groups, sizes), _ranges(sizes)
+
+    def _shuffled(self, groups: Numbers) -> tuple[Numbers, Numbers]:
+        assert self._key is not None  # noqa: S101 - for the type checker
+        sizes = self._sizes[groups]
+        blocks = -(-sizes // BLOCK_ROWS)
+        block_group = np.repeat(groups, blocks)
+        block_first = _ranges(blocks) * BLOCK_ROWS
+        block_rows = np.minimum(np.repeat(sizes, blocks) - block_first, BLOCK_ROWS)
+        order = np.argsort(_hashes(self._key, block_group, block_first), kind="stable")
+        block_group, block_first, block_rows = (
+            each[order] for each in (block_group, block_first, block_rows)
+        )
+        block = np.repeat(np.arange(len(order)), block_rows)
+        row_group, row = block_group[block], block_first[block] + _ranges(block_rows)
+        # In each block the rows by their hashes, then a row of each block of a set of lanes in turn.
+        hashes = _hashes(~self._key, row_group, row)
+        in_block = np.lexsort((hashes, block))
+        turn = _ranges(block_rows)
+        place = np.lexsort((block, turn, block // LANES))
+        return row_group[in_block][place], row[in_block][place]
+
+
+def _key(seed: int, epoch: int) -> np.uint64:
+    return np.uint64(xxh3_64_intdigest(f"{ORDER_VERSION} {seed} {epoch}".encode()))
+
+
+def _permuted(numbers: Numbers, key: np.uint64) -> Numbers:
+    return numbers[np.argsort(_hashes(key, numbers, np.zeros_like(numbers)), kind="stable")]
+
+
+def _hashes(key: np.uint64, major: Numbers, minor: Numbers) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of a key and two numbers, for each pair."""
+    return _mixed(_mixed(major.astype(np.uint64) ^ key) + minor.astype(np.uint64))
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the output of SplitMix64 for each state."""
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+
+
+def _ranges(sizes: Numbers) -> Numbers:
+    """Return 0, 1, ... size - 1 for each size, one after the other."""
+    ends = np.cumsum(sizes)
+    return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - sizes, sizes)
+
+
+def _window_bounds(starts: Numbers) -> Numbers:
+    """Return the number of the first group of each window, given the first row of each group."""
+    bounds = []
+    i = 0
+    while i < len(starts):
+        bounds.append(i)
+        i = int(np.searchsorted(starts, starts[i] + WINDOW_ROWS))
+    return np.array(bounds, np.int64)

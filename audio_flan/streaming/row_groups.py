@@ -1,0 +1,123 @@
+"""Rows of a built root by row group and number, in any order; groups that were read are kept for a while."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from audio_flan.records.schema import COLUMNS
+from audio_flan.release import Quarantine
+from audio_flan.shards import FileFacts, ManifestError
+from audio_flan.shards.parquet_reader import ParquetError, ParquetReader
+from audio_flan.shards.row_tables import SOUND_LEAVES, rows_of_table
+from audio_flan.streaming.rows import Place, Row, Wish
+from audio_flan.streaming.shard_rows import ShardRows, columns_to_read
+
+GROUP_BYTES: Final = 256 << 20
+"""Memory for row groups, in bytes; one is always kept."""
+
+
+class RowGroups:
+    """The row groups of some row files, numbered in the order of the files. Pickles, without what it keeps.
+
+    Parameters
+    ----------
+    source : ShardRows
+    files : sequence of FileFacts
+    wish : Wish
+        Which columns to read, and what a bad clip does.
+    budget_bytes : int
+        Memory for groups.
+
+    Raises
+    ------
+    ManifestError
+        When the manifest does not say how many rows the groups have.
+    """
+
+    def __init__(
+        self, source: ShardRows, files: Sequence[FileFacts], wish: Wish, budget_bytes: int = GROUP_BYTES
+    ) -> None:
+        self._source, self._files, self._wish, self._budget = source, files, wish, budget_bytes
+        for file in files:
+            if sum(file.groups) != file.rows:
+                message = f"{source.root}: the manifest does not say which row groups {file.path} has"
+                raise ManifestError(f"{message}; build it anew")
+        counts = [len(file.groups) for file in files]
+        self.sizes = np.array([rows for file in files for rows in file.groups], np.int64)
+        """int64, shape (groups,): the number of rows of each."""
+        self._file_of = np.repeat(np.arange(len(files)), counts)
+        self._first_group = np.repeat(np.cumsum(counts) - counts, counts)
+        self._kept: OrderedDict[int, pa.Table] = OrderedDict()
+        self._kept_bytes = 0
+        self._reader: tuple[int, ParquetReader] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_kept": OrderedDict(), "_kept_bytes": 0, "_reader": None}
+
+    def rows(
+        self, groups: NDArray[np.int64], numbers: NDArray[np.int64], quarantine: Quarantine
+    ) -> list[Row | None]:
+        """Return rows in the order asked for; None for one left out by ``on_error="skip"``.
+
+        Parameters
+        ----------
+        groups, numbers : numpy.ndarray
+            int64, shape (rows,): the group of each row, and its number in the group.
+
+        Raises
+        ------
+        ParquetError
+            When a file is damaged or is not one of ours.
+        AudioError
+            With ``on_error="raise"``, for a cell that points nowhere.
+        """
+        found: dict[tuple[int, int], Row] = {}
+        for group in dict.fromkeys(groups.tolist()):
+            wanted = numbers[groups == group]
+            rows = rows_of_table(self._table(group).take(pa.array(wanted)))
+            found.update(zip(((group, number) for number in wanted.tolist()), rows, strict=True))
+        return [
+            self._source.finished(row, self._wish, self._place(*key, row["uuid"]), quarantine)
+            for key, row in ((key, found[key]) for key in zip(groups.tolist(), numbers.tolist(), strict=True))
+        ]
+
+    def _place(self, group: int, number: int, uuid: str) -> Place:
+        first = int(self.sizes[self._first_group[group] : group].sum())
+        return Place(self._files[self._file_of[group]].path, first + number + 1, None, uuid)
+
+    def _table(self, group: int) -> pa.Table:
+        table = self._kept.get(group)
+        if table is not None:
+            self._kept.move_to_end(group)
+            return table
+        reader = self._open(int(self._file_of[group]))
+        table = reader.read_group(
+            int(group - self._first_group[group]), columns_to_read(self._wish), dictionaries=SOUND_LEAVES
+        )
+        if table.num_rows != self.sizes[group]:
+            expected = int(self.sizes[group])
+            raise ParquetError(
+                f"{reader.name}: expected a row group of {expected}, found {table.num_rows} rows"
+            )
+        self._kept[group] = table
+        self._kept_bytes += table.nbytes
+        while self._kept_bytes > self._budget and len(self._kept) > 1:
+            self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
+        return table
+
+    def _open(self, number: int) -> ParquetReader:
+        """Open a file; the one opened last stays open, as its groups are often read one after the other."""
+        if self._reader is None or self._reader[0] != number:
+            file = self._files[number]
+            name, read = f"{self._source.root}/{file.path}", partial(self._source.store.read_range, file.path)
+            reader = ParquetReader(name, file.nbytes, read)
+            missing = [each for each in columns_to_read(self._wish) or COLUMNS if each not in reader.columns]
+            if missing:
+                raise ParquetError(f"{name} has no column {missing[0]!r}")
+            self._reader = number, reader
+        return self._reader[1]
