@@ -106,10 +106,12 @@ def write_row_file(out: Path, file: PlannedFile, seed: int) -> tuple[FileFacts, 
     table = pa.concat_tables([rows for rows, _ in made])
     path = out / file.path
     path.parent.mkdir(parents=True, exist_ok=True)
+    groups = [table.slice(start, GROUP_ROWS) for start in range(0, len(table), GROUP_ROWS)]
     with RowFileWriter(path) as writer:
-        for start in range(0, len(table), GROUP_ROWS):
-            writer.write_table(table.slice(start, GROUP_ROWS))
-    facts = FileFacts(file.path, path.stat().st_size, hash_file(path), rows=len(table))
+        for group in groups:
+            writer.write_table(group)
+    rows = tuple(len(group) for group in groups)
+    facts = FileFacts(file.path, path.stat().st_size, hash_file(path), rows=sum(rows), groups=rows)
     return facts, [count for _, count in made]
 
 

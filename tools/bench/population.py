@@ -17,37 +17,12 @@ from zlib import crc32
 
 import msgspec
 
+from audio_flan.analysis.paper import reference
 from audio_flan.mixing.apportion import apportion
 from audio_flan.records.splits import SPLITS
 from audio_flan.taxonomy import taxonomy
 from audio_flan.taxonomy.tables import Task
 
-TABLE_2: Final = {
-    "speech_recognition": 12_050_000,
-    "speech_spoken_language_understanding": 26_250_000,
-    "speech_paralinguistic_attribute_recognition": 16_470_000,
-    "speech_speaker_recognition": 730_000,
-    "speech_caption": 350_000,
-    "speech_detection": 1_570_000,
-    "speech_enhancement": 1_480_000,
-    "speech_generation": 41_520_000,
-    "music_global_mir": 340_000,
-    "music_sequential_mir": 430_000,
-    "music_single_music_reasoning": 95_860,
-    "music_multiple_music_reasoning": 570_000,
-    "music_caption": 28_210,
-    "music_separation": 40_260,
-    "music_generation": 670_000,
-    "audio_event_recognition": 1_300_000,
-    "audio_caption": 820_000,
-    "audio_advanced_understanding": 10_000,
-    "audio_detection": 1_080_000,
-    "audio_classification": 380_000,
-    "audio_enhancement": 150_000,
-    "audio_separation": 890_000,
-    "audio_generation": 1_310_000,
-}
-"""Rows of each major task, by its config."""
 SPLIT_SHARES: Final = (970, 15, 15)
 """Of `SPLITS`, in thousandths."""
 USES_OF_CLIP: Final = 4
@@ -135,9 +110,10 @@ def _shares(rows: int) -> dict[tuple[str, str, str], int]:
     """Return the rows of each task, split and key of a corpus."""
     tasks = list(taxonomy().tasks.values())
     found = {}
-    by_major = _share_out(rows, list(TABLE_2.values()))
-    for major, of_major in zip(TABLE_2, by_major, strict=True):
-        minors = [task for task in tasks if task.major_config == major]
+    majors = reference().majors
+    by_major = _share_out(rows, [major.instances for major in majors])
+    for major, of_major in zip(majors, by_major, strict=True):
+        minors = [task for task in tasks if task.major_config == major.config]
         carriers = [_carriers(task) for task in minors]
         for task, keys, of_task in zip(
             minors, carriers, _share_out(of_major, [len(keys) for keys in carriers]), strict=True
