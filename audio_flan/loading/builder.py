@@ -12,13 +12,17 @@ from datasets.builder import BuilderConfig
 from audio_flan.fetch import lend_token
 from audio_flan.loading.built import keep_quarantine
 from audio_flan.loading.dataset import AudioFlanStream
-from audio_flan.loading.examples import RowExamples
+from audio_flan.loading.examples import RowExamples, StreamExamples
 from audio_flan.loading.features import list_kind, row_features
 from audio_flan.loading.info import LazyAudioInfo
 from audio_flan.loading.localise import localise
+from audio_flan.loading.ordered_examples import OrderedExamples
 from audio_flan.loading.tables import as_tables
 from audio_flan.release import ReleaseError
 from audio_flan.streaming import OnError, ReleaseRows, RowSource, RowStream, Wish, open_root
+from audio_flan.streaming.ordered import OrderedStream
+from audio_flan.streaming.shard_rows import ShardRows
+from audio_flan.streaming.share import Share
 from audio_flan.taxonomy import list_configs, resolve_config
 
 BUILDER_VERSION = "1.0.0"
@@ -142,7 +146,10 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         yield from enumerate(as_tables(stream, _ROWS_PER_TABLE))
         keep_quarantine(Path(self._output_dir), split, files, stream.quarantine)
 
-    def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> RowExamples:
+    def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> StreamExamples:
+        split = split_generator.gen_kwargs["split"]
+        if isinstance(self.source, ShardRows):
+            return OrderedExamples(OrderedStream(self.source, self._wish(split), Share()))
         return RowExamples(self._stream(**split_generator.gen_kwargs))
 
     def _as_streaming_dataset_single(
@@ -152,5 +159,7 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         return AudioFlanStream(examples, info=self.info, split=splits_generator.name)
 
     def _stream(self, files: list[Any], split: str) -> RowStream:
-        wish = Wish(resolve_config(self.config.name), (split,), on_error=self.config.on_error)
-        return RowStream(self.source, wish, files)
+        return RowStream(self.source, self._wish(split), files)
+
+    def _wish(self, split: str) -> Wish:
+        return Wish(resolve_config(self.config.name), (split,), on_error=self.config.on_error)

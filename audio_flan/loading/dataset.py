@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from threading import Lock
 from typing import Any
 
 import datasets
+import numpy as np
 
 from audio_flan.loading.features import undecoded
+from audio_flan.loading.ordered_examples import OrderedExamples
 from audio_flan.release import Quarantine
 
 _TABLE_FORMATS = ("arrow", "pandas", "polars")
@@ -46,6 +49,35 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
         """Records and clips that the last pass did not give out, in this process (not in workers)."""
         found: Quarantine = self._ex_iterable.quarantine
         return found
+
+    def shuffle(self, *args: Any, **kwargs: Any) -> datasets.IterableDataset:  # noqa: ANN401 - as the base class
+        """Return the rows in another order.
+
+        Of a built form, ``shuffle(seed=...)`` gives the order of that seed, exactly and without a buffer, so
+        that nothing is lost on resuming; ``set_epoch`` reshuffles. ``buffer_size`` has no meaning then. Of a
+        release, it is ``IterableDataset.shuffle``: files are permuted, and rows in a buffer.
+        """
+        if not isinstance(self._ex_iterable, OrderedExamples):
+            return super().shuffle(*args, **kwargs)
+        return self._shuffled_exactly(*args, **kwargs)
+
+    def _shuffled_exactly(
+        self,
+        seed: int | None = None,
+        generator: np.random.Generator | None = None,
+        buffer_size: int | None = None,  # noqa: ARG002 - there is none
+        **_: object,
+    ) -> "AudioFlanStream":
+        chosen = np.random.default_rng(seed) if generator is None else deepcopy(generator)
+        exact = int(chosen.integers(1 << 62)) if seed is None or generator is not None else seed
+        return AudioFlanStream(
+            self._ex_iterable.shuffled(exact),
+            info=self._info.copy(),
+            split=self._split,
+            formatting=self._formatting,
+            distributed=deepcopy(self._distributed),
+            token_per_repo_id=self._token_per_repo_id,
+        )
 
     def with_format(self, type: str | None = None, **kwargs: Any) -> datasets.IterableDataset:  # noqa: A002, ANN401
         """Return the dataset with another format, as ``IterableDataset.with_format`` does.

@@ -5,9 +5,10 @@ them on untouched; once it is cast or formatted, it encodes and decodes them by 
 table formats the rows are put into tables here, under one schema: ``datasets`` would infer one for each row.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, Self
 
 import datasets
 import numpy as np
@@ -22,18 +23,12 @@ from audio_flan.streaming import Row, RowStream
 _ROWS_PER_TABLE = 100
 
 
-class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
-    """Rows of a `RowStream`; its files are the shards.
+class StreamExamples(_BaseExamplesIterable):  # type: ignore[misc]
+    """Rows of a stream, one by one or in tables."""
 
-    The state is a shard and a row in it, so that resuming reads one file up to that row and decodes nothing
-    before it.
-    """
-
-    def __init__(
-        self, stream: RowStream, *, tables: bool = False, last_pass: list[Quarantine] | None = None
-    ) -> None:
+    def __init__(self, *, tables: bool = False, last_pass: list[Quarantine] | None = None) -> None:
         super().__init__()
-        self._stream, self._tables = stream, tables
+        self._tables = tables
         # Shared by the copies that `datasets` makes to iterate over.
         self._last_pass = [Quarantine()] if last_pass is None else last_pass
         self._sleep_on_threads_shutdown = False
@@ -47,6 +42,33 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
     def features(self) -> datasets.Features:
         """What the rows are already decoded to."""
         return row_features()
+
+    @property
+    def iter_arrow(self) -> Callable[[], Iterator[tuple[int, pa.Table]]] | None:
+        """How to iterate over tables; None for rows."""
+        return self._iter_arrow if self._tables else None
+
+    def _iter_arrow(self) -> Iterator[tuple[int, pa.Table]]:
+        rows = (row for _, row in self)
+        yield from enumerate(as_tables(rows, _ROWS_PER_TABLE))
+
+    @abstractmethod
+    def as_tables(self) -> Self:
+        """Return the same rows, as tables."""
+
+
+class RowExamples(StreamExamples):
+    """Rows of a `RowStream`; its files are the shards.
+
+    The state is a shard and a row in it, so that resuming reads one file up to that row and decodes nothing
+    before it.
+    """
+
+    def __init__(
+        self, stream: RowStream, *, tables: bool = False, last_pass: list[Quarantine] | None = None
+    ) -> None:
+        super().__init__(tables=tables, last_pass=last_pass)
+        self._stream = stream
 
     @property
     def num_shards(self) -> int:
@@ -68,15 +90,6 @@ class RowExamples(_BaseExamplesIterable):  # type: ignore[misc]
     def as_tables(self) -> "RowExamples":
         """Return the same rows, as tables."""
         return RowExamples(self._stream, tables=True, last_pass=self._last_pass)
-
-    @property
-    def iter_arrow(self) -> Callable[[], Iterator[tuple[int, pa.Table]]] | None:
-        """How to iterate over tables; None for rows."""
-        return self._iter_arrow if self._tables else None
-
-    def _iter_arrow(self) -> Iterator[tuple[int, pa.Table]]:
-        rows = (row for _, row in self)
-        yield from enumerate(as_tables(rows, _ROWS_PER_TABLE))
 
     def _init_state_dict(self) -> dict[str, Any]:
         self._state_dict = {"shard_idx": 0, "shard_example_idx": 0, "type": type(self).__name__}

@@ -37,6 +37,8 @@ class OrderedStream(TorchDataset):
         What is asked for of it.
     share : Share
         The part of this rank.
+    seed : int or None
+        None for the order of the files.
     epoch : int
     quarantine : Quarantine
         Clips that were not given out by the pass under way or last made.
@@ -52,7 +54,7 @@ class OrderedStream(TorchDataset):
         epoch: int = 0,
     ) -> None:
         self.source, self.wish, self.share, self.epoch = source, wish, share, epoch
-        self._seed = seed
+        self.seed = seed
         self.files: Sequence[FileFacts] = source.files(wish.config, wish.splits)
         self._groups = RowGroups(source, self.files, wish)
         self._order = Order(self._groups.sizes, seed, epoch)
@@ -62,13 +64,25 @@ class OrderedStream(TorchDataset):
         self._resume: int | None = None
 
     def __iter__(self) -> Iterator[Row]:
-        self.quarantine = Quarantine(QUARANTINE_LIMIT)
         start, self._resume = self._resume or 0, None
         self._start, self._steps = start, 0
         return self._rows(start)
 
     def _rows(self, start: int) -> Iterator[Row]:
-        share, total = self._worker_share(), len(self._order)
+        share = self._worker_share()
+        for steps, row in self.walk(share, start):
+            self._steps = steps
+            if row is not None:
+                yield row
+        self._steps = share.steps(start, len(self._order))
+
+    def walk(self, share: Share, start: int) -> Iterator[tuple[int, Row | None]]:
+        """Yield the rows of a share from a position on, with the steps made; None for one that is skipped.
+
+        The position and the state of the stream itself stay as they are.
+        """
+        self.quarantine = quarantine = Quarantine(QUARANTINE_LIMIT)
+        total = len(self._order)
         own = share.own_steps(start, total)
         window = Window(0, np.empty(0, np.int64), np.empty(0, np.int64))
         for first in range(0, len(own), _ROWS_AT_ONCE):
@@ -80,22 +94,28 @@ class OrderedStream(TorchDataset):
                     window = self._order.window_at(position)
                 places.append((window.groups[position - window.start], window.rows[position - window.start]))
             groups, numbers = np.array(places, np.int64).T
-            for step, row in zip(steps, self._groups.rows(groups, numbers, self.quarantine), strict=True):
-                self._steps = step + 1
-                if row is not None:
-                    yield row
-        self._steps = share.steps(start, total)
-        if self.quarantine:
-            logger.warning("%s of %s: %s", self.wish.config.name, self.source.root, self.quarantine)
+            for step, row in zip(steps, self._groups.rows(groups, numbers, quarantine), strict=True):
+                yield step + 1, row
+        if quarantine:
+            logger.warning("%s of %s: %s", self.wish.config.name, self.source.root, quarantine)
+
+    def reordered(self, seed: int | None, epoch: int) -> "OrderedStream":
+        """Return a stream of the same rows in another order, at its beginning."""
+        return OrderedStream(self.source, self.wish, self.share, seed=seed, epoch=epoch)
 
     def __len__(self) -> int:
         """Return the number of rows that this rank gets in an epoch."""
-        return self.share.steps(0, len(self._order))
+        return self.share.steps(0, self.total)
+
+    @property
+    def total(self) -> int:
+        """Number of rows of an epoch, of all ranks together."""
+        return len(self._order)
 
     def set_epoch(self, epoch: int) -> None:
         """Go to the beginning of an epoch; shuffled, each has another order."""
         self.epoch = epoch
-        self._order = Order(self._groups.sizes, self._seed, epoch)
+        self._order = Order(self._groups.sizes, self.seed, epoch)
         self._start = self._steps = 0
         self._resume = None
 
@@ -104,7 +124,7 @@ class OrderedStream(TorchDataset):
 
         So the state of any rank is that of all, for any number of ranks that goes on.
         """
-        return {"stream": self._identity, "epoch": self.epoch, "position": self._position}
+        return {"stream": self.identity, "epoch": self.epoch, "position": self._position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next iteration go on at `state`; at most the row groups of one window are read again.
@@ -114,8 +134,8 @@ class OrderedStream(TorchDataset):
         ValueError
             When it is the state of another stream: of another config, split or seed, or of other data.
         """
-        if state.get("stream") != self._identity:
-            message = f"this is the state of {state.get('stream')!r}, and the stream is {self._identity!r}"
+        if state.get("stream") != self.identity:
+            message = f"this is the state of {state.get('stream')!r}, and the stream is {self.identity!r}"
             raise ValueError(message)
         self.set_epoch(state["epoch"])
         self._start = self._resume = state["position"]
@@ -125,11 +145,11 @@ class OrderedStream(TorchDataset):
         return min(self._start + self._steps * self.share.world_size, len(self._order))
 
     @property
-    def _identity(self) -> str:
+    def identity(self) -> str:
         """What a position in this stream must not be taken for."""
         name = f"{self.wish.config.name}, {'+'.join(self.wish.splits)}"
         files = [self.source.state_key(file) for file in self.files]
-        key = repr((ORDER_VERSION, name, self._seed, files))
+        key = repr((ORDER_VERSION, name, self.seed, files))
         return f"{name} {xxh3_64_hexdigest(key.encode())}"
 
     def _worker_share(self) -> Share:

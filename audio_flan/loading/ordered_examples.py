@@ -1,0 +1,132 @@
+"""Rows of a built root as an examples iterable of ``datasets`` that is shuffled and shared out exactly."""
+
+import sys
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from audio_flan.loading.examples import StreamExamples
+from audio_flan.release import Quarantine
+from audio_flan.streaming import Row
+from audio_flan.streaming.ordered import OrderedStream
+from audio_flan.streaming.share import Share
+
+VIRTUAL_SHARDS: Final = 2**7 * 3**2 * 5 * 7 * 11 * 13
+"""What ``datasets`` is told that there are: a number that divides by any usual number of ranks and workers,
+as rows are shared out by position and not by file."""
+
+
+class Cut(NamedTuple):
+    """One call by which ``datasets`` takes a part: every `shards`-th row from `number` on.
+
+    `among_ranks` is how it divides among nodes and DataLoader workers, and not how a user takes a shard.
+    """
+
+    shards: int
+    number: int
+    among_ranks: bool
+
+
+class OrderedExamples(StreamExamples):
+    """Rows of an `OrderedStream`.
+
+    The state is a position in the order of all ranks: the state of any rank, taken when all have made as many
+    steps, resumes any other number of ranks.
+    """
+
+    def __init__(
+        self,
+        stream: OrderedStream,
+        cuts: tuple[Cut, ...] = (),
+        *,
+        tables: bool = False,
+        last_pass: list[Quarantine] | None = None,
+    ) -> None:
+        super().__init__(tables=tables, last_pass=last_pass)
+        self._stream, self._cuts = stream, cuts
+
+    @property
+    def num_shards(self) -> int:
+        """As many as anyone may ask for."""
+        return VIRTUAL_SHARDS
+
+    def split_shard_indices_by_worker(
+        self,
+        num_shards: int,  # noqa: ARG002 - as the base class
+        index: int,
+        contiguous: bool = True,  # noqa: ARG002
+    ) -> list[int]:
+        """Name one shard, so that no worker believes that there is none for it."""
+        return [index]
+
+    def __iter__(self) -> Iterator[tuple[int, Row]]:
+        state: dict[str, Any] | None = self._state_dict
+        share = self._share()
+        start = self._start_of(state)
+        rows = self._stream.walk(share, start)
+        for key, (steps, row) in enumerate(rows):
+            if not key:
+                self._last_pass[0] = self._stream.quarantine
+            if state:
+                state["position"] = start + steps * share.world_size
+            if row is not None:
+                yield key, row
+        self._last_pass[0] = self._stream.quarantine
+
+    def _start_of(self, state: dict[str, Any] | None) -> int:
+        if state is None:
+            return 0
+        if state["stream"] != self._stream.identity:
+            found, own = state["stream"], self._stream.identity
+            raise ValueError(f"this is the state of {found!r}, and the dataset is {own!r}")
+        return int(state["position"])
+
+    def _share(self) -> Share:
+        """Compose the cuts: of those among ranks, the last one is that of a worker, in a worker."""
+        torch_data = sys.modules.get("torch.utils.data")
+        in_worker = torch_data is not None and torch_data.get_worker_info() is not None
+        among = [cut for cut in self._cuts if cut.among_ranks]
+        ranks, workers = (among[:-1], among[-1:]) if in_worker else (among, [])
+        rank, world_size = _composed(ranks)
+        worker, count = _composed([*workers, *(cut for cut in self._cuts if not cut.among_ranks)])
+        return Share(rank, world_size, self._stream.share.uneven, worker, count)
+
+    def _init_state_dict(self) -> dict[str, Any]:
+        self._state_dict = {"stream": self._stream.identity, "position": 0, "type": type(self).__name__}
+        return self._state_dict
+
+    def as_tables(self) -> "OrderedExamples":
+        """Return the same rows, as tables."""
+        return OrderedExamples(self._stream, self._cuts, tables=True, last_pass=self._last_pass)
+
+    def shuffled(self, seed: int) -> "OrderedExamples":
+        """Return the rows in the order of a seed."""
+        return self._with(self._stream.reordered(seed, 0), self._cuts)
+
+    def shuffle_data_sources(self, generator: np.random.Generator) -> "OrderedExamples":
+        """Go to another epoch, if rows are shuffled: ``datasets`` calls it for each but the first."""
+        if self._stream.seed is None:
+            return self
+        epoch = int(deepcopy(generator).integers(1 << 62)) + 1
+        return self._with(self._stream.reordered(self._stream.seed, epoch), self._cuts)
+
+    def shard_data_sources(self, num_shards: int, index: int, contiguous: bool = True) -> "OrderedExamples":
+        """Keep every `num_shards`-th row."""
+        return self._with(self._stream, (*self._cuts, Cut(num_shards, index, not contiguous)))
+
+    def reshard_data_sources(self) -> "OrderedExamples":
+        """Return itself: rows are shared out singly as it is."""
+        return self
+
+    def _with(self, stream: OrderedStream, cuts: tuple[Cut, ...]) -> "OrderedExamples":
+        return OrderedExamples(stream, cuts, tables=self._tables, last_pass=self._last_pass)
+
+
+def _composed(cuts: list[Cut]) -> tuple[int, int]:
+    """Return (index, shards) of a part of a part of ...: of every n-th, every m-th is every n*m-th."""
+    index, shards = 0, 1
+    for cut in cuts:
+        index, shards = index + shards * cut.number, shards * cut.shards
+    return index, shards

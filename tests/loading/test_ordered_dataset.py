@@ -1,0 +1,125 @@
+"""`load_dataset` of built roots: shuffled without a buffer, shared out to nodes and workers, resumed."""
+
+import json
+from itertools import islice
+
+import pytest
+from datasets.distributed import split_dataset_by_node
+from torch.utils.data import DataLoader
+
+import audio_flan
+
+
+def names(rows):
+    return [(row["uuid"], row["task"]) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def dataset(indexed_root):
+    return audio_flan.load_dataset(str(indexed_root), "speech", split="train", streaming=True)
+
+
+@pytest.fixture(scope="module")
+def order(indexed_root):
+    return names(audio_flan.stream(indexed_root, "speech", shuffle=True, seed=7, columns=["uuid", "task"]))
+
+
+def test_shuffle_is_the_order_of_the_stream(dataset, order):
+    assert names(dataset.shuffle(seed=7)) == order
+    assert names(dataset.shuffle(seed=7, buffer_size=3)) == order
+    assert names(dataset) != order
+    assert sorted(names(dataset)) == sorted(order)
+    assert names(dataset.shuffle(seed=8)) != order
+
+
+def test_epochs_reshuffle_what_is_shuffled(dataset, order):
+    shuffled = dataset.shuffle(seed=7)
+    shuffled.set_epoch(1)
+    second = names(shuffled)
+    assert second != order
+    assert sorted(second) == sorted(order)
+    shuffled.set_epoch(0)
+    assert names(shuffled) == order
+    plain = names(dataset)
+    dataset.set_epoch(1)
+    assert names(dataset) == plain
+    dataset.set_epoch(0)
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 7, 19])
+def test_nodes_take_turns_and_get_as_many(dataset, order, world_size):
+    shuffled = dataset.shuffle(seed=7)
+    taken = [names(split_dataset_by_node(shuffled, rank, world_size)) for rank in range(world_size)]
+    assert len(taken[0]) >= len(order) // world_size
+    longest = max(map(len, taken))
+    together = [row for step in range(longest) for each in taken for row in each[step : step + 1]]
+    assert together == order[: len(together)]
+    assert len(order) - len(together) < world_size
+
+
+@pytest.mark.parametrize("change", [lambda ds: ds, lambda ds: ds.map(lambda row: {"new": row["uuid"]})])
+def test_the_state_of_a_rank_is_that_of_all(dataset, order, change):
+    shuffled = change(dataset.shuffle(seed=7))
+    ranks = [split_dataset_by_node(shuffled, rank, 4) for rank in range(4)]
+    states = []
+    for rank in ranks:
+        names(islice(rank, 9))
+        states.append(json.dumps(rank.state_dict()))
+    assert len(set(states)) == 1
+    found = []
+    for rank in range(3):
+        resumed = split_dataset_by_node(shuffled, rank, 3)
+        resumed.load_state_dict(json.loads(states[2]))
+        found.append(names(resumed))
+    together = [row for step in zip(*found, strict=True) for row in step]
+    assert together == order[36 : 36 + len(together)]
+    assert len(order) - 36 - len(together) < 3
+
+
+def test_nothing_is_lost_on_resuming_a_shuffled_dataset(dataset, order):
+    shuffled = dataset.shuffle(seed=7)
+    first = names(islice(shuffled, 33))
+    state = shuffled.state_dict()
+    again = dataset.shuffle(seed=7)
+    again.load_state_dict(state)
+    assert first + names(again) == order
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_lose_nothing(dataset, order, workers, start):
+    loader = DataLoader(
+        dataset.shuffle(seed=7), batch_size=None, num_workers=workers, multiprocessing_context=start
+    )
+    assert names(loader) == order
+
+
+def test_workers_of_nodes(dataset, order):
+    taken = []
+    for rank in range(2):
+        node = split_dataset_by_node(dataset.shuffle(seed=7), rank, 2)
+        taken.append(names(DataLoader(node, batch_size=None, num_workers=2, multiprocessing_context="fork")))
+    together = [row for step in zip(*taken, strict=True) for row in step]
+    assert together == order[: len(together)]
+    assert len(order) - len(together) < 2
+
+
+def test_a_shard_keeps_every_row(dataset, order):
+    shuffled = dataset.shuffle(seed=7)
+    parts = [names(shuffled.shard(5, index)) for index in range(5)]
+    assert sorted(row for part in parts for row in part) == sorted(order)
+
+
+def test_the_state_of_another_order_is_refused(dataset):
+    shuffled = dataset.shuffle(seed=7)
+    names(islice(shuffled, 3))
+    other = dataset.shuffle(seed=8)
+    other.load_state_dict(shuffled.state_dict())
+    with pytest.raises(ValueError, match="this is the state of"):
+        next(iter(other))
+
+
+def test_tables_have_the_same_rows(dataset, order):
+    tables = dataset.shuffle(seed=7).with_format("arrow")
+    found = [row for table in tables.iter(batch_size=50) for row in names(table.to_pylist())]
+    assert found == order
