@@ -84,6 +84,21 @@ class ShardClip:
             data = read_ahead().clip(file, self.place.offset, nbytes)
         return self._checked(data)
 
+    def remote_place(self) -> tuple[RemoteFile, int, int] | None:
+        """Return the file and the run of bytes [start, stop) that reading fetches.
+
+        None for a clip that is local, or that reading refuses.
+        """
+        offset, nbytes = self.place.offset, self.place.nbytes
+        try:
+            root = locate(self.place.base, self.root)
+            if is_local(root) or not 0 < nbytes <= MAX_CLIP_BYTES:
+                return None
+            check_path(self.place.shard)
+        except (ClipError, OSError):
+            return None
+        return RemoteFile(root, self.place.shard, self.token), offset, offset + nbytes
+
     def start(self, nbytes: int) -> tuple[bytes, int]:  # noqa: ARG002 - as the protocol has it
         """Read all of the clip, so that its hash is tested; and its size in bytes."""
         return self.read(), self.place.nbytes

@@ -1,5 +1,6 @@
 """Clips out of blocks that were fetched with clips before them; one for each process, for all its threads."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -79,6 +80,27 @@ class ReadAhead:
             detail = f"the file ends after {len(data)} of the clip's {nbytes} bytes"
             raise ClipError(ClipFault.TRUNCATED_AUDIO, detail)
         return data
+
+    def warm(self, file: RemoteFile, start: int, stop: int) -> None:
+        """Fetch the bytes [start, stop) of a file, but for those that are held or coming, and hold them.
+
+        Failures are left to `clip`, which asks again.
+        """
+        with self._changed:
+            begin = self._blocks.held_until(file, start)
+            if begin >= stop or self._is_coming(file, begin, stop):
+                return
+            self._coming.setdefault(file, []).append((begin, stop))
+        data = b""
+        try:
+            with contextlib.suppress(OSError):
+                data = self._fetch(file, begin, stop)
+        finally:
+            with self._changed:
+                self._arrived(file, begin, stop)
+                self.ledger = self.ledger.after(len(data), 0)
+                self._blocks.add(file, begin, data)
+                self._changed.notify_all()
 
     def forget(self, file: RemoteFile, offset: int, nbytes: int) -> None:
         """Let go of bytes that turned out to be wrong."""

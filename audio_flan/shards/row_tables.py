@@ -1,6 +1,6 @@
 """Rows out of a table that was read from a row file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
@@ -22,6 +22,11 @@ def rows_of_table(table: pa.Table) -> Iterator[dict[str, Any]]:
     ]
     for values in zip(*columns, strict=True):
         yield dict(zip(names, values, strict=True))
+
+
+def rows_at(table: pa.Table, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Yield the rows with these numbers, as `rows_of_table` does."""
+    return rows_of_table(table.take(pa.array(numbers, pa.int64())))
 
 
 def _cells(column: pa.ListArray) -> list[list[CellValue]]:

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +11,7 @@ from xxhash import xxh3_64_hexdigest
 
 from audio_flan.release import Quarantine
 from audio_flan.shards import FileFacts
+from audio_flan.streaming.clips_ahead import ClipsAhead, StoredRow
 from audio_flan.streaming.order import BLOCK_ROWS, LANES, ORDER_VERSION, Order, Window
 from audio_flan.streaming.row_groups import RowGroups
 from audio_flan.streaming.rows import QUARANTINE_LIMIT, Row, Wish
@@ -82,6 +84,15 @@ class OrderedStream(TorchDataset):
         The position and the state of the stream itself stay as they are.
         """
         self.quarantine = quarantine = Quarantine(QUARANTINE_LIMIT)
+        rows = self._stored_rows(share, start)
+        with ClipsAhead(self.source, rows) if self._fetches else nullcontext(rows) as stored:
+            for step, place, row in stored:
+                yield step + 1, self.source.finished(row, self.wish, place, quarantine)
+        if quarantine:
+            logger.warning("%s of %s: %s", self.wish.config.name, self.source.root, quarantine)
+
+    def _stored_rows(self, share: Share, start: int) -> Iterator[StoredRow]:
+        """Yield the rows of a share with their steps, their audio as it is stored."""
         total = len(self._order)
         own = share.own_steps(start, total)
         window = Window(0, np.empty(0, np.int64), np.empty(0, np.int64))
@@ -94,10 +105,13 @@ class OrderedStream(TorchDataset):
                     window = self._order.window_at(position)
                 places.append((window.groups[position - window.start], window.rows[position - window.start]))
             groups, numbers = np.array(places, np.int64).T
-            for step, row in zip(steps, self._groups.rows(groups, numbers, quarantine), strict=True):
-                yield step + 1, row
-        if quarantine:
-            logger.warning("%s of %s: %s", self.wish.config.name, self.source.root, quarantine)
+            for step, (place, row) in zip(steps, self._groups.rows(groups, numbers), strict=True):
+                yield StoredRow(step, place, row)
+
+    @property
+    def _fetches(self) -> bool:
+        """Whether rows point at clips that have to be fetched from afar."""
+        return self.source.form == "indexed" and "://" in self.source.root and self.wish.wants_clips
 
     def reordered(self, seed: int | None, epoch: int) -> "OrderedStream":
         """Return a stream of the same rows in another order, at its beginning."""

@@ -6,14 +6,12 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from audio_flan.records.schema import COLUMNS
-from audio_flan.release import Quarantine
 from audio_flan.shards import FileFacts, ManifestError
 from audio_flan.shards.parquet_reader import ParquetError, ParquetReader
-from audio_flan.shards.row_tables import SOUND_LEAVES, rows_of_table
+from audio_flan.shards.row_tables import SOUND_LEAVES, rows_at
 from audio_flan.streaming.rows import Place, Row, Wish
 from audio_flan.streaming.shard_rows import ShardRows, columns_to_read
 
@@ -52,17 +50,15 @@ class RowGroups:
         """int64, shape (groups,): the number of rows of each."""
         self._file_of = np.repeat(np.arange(len(files)), counts)
         self._first_group = np.repeat(np.cumsum(counts) - counts, counts)
-        self._kept: OrderedDict[int, pa.Table] = OrderedDict()
+        self._kept: OrderedDict[int, Any] = OrderedDict()
         self._kept_bytes = 0
         self._reader: tuple[int, ParquetReader] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_kept": OrderedDict(), "_kept_bytes": 0, "_reader": None}
 
-    def rows(
-        self, groups: NDArray[np.int64], numbers: NDArray[np.int64], quarantine: Quarantine
-    ) -> list[Row | None]:
-        """Return rows in the order asked for; None for one left out by ``on_error="skip"``.
+    def rows(self, groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> list[tuple[Place, Row]]:
+        """Return rows and their places in the order asked for; audio is a list of `CellValue`.
 
         Parameters
         ----------
@@ -73,24 +69,20 @@ class RowGroups:
         ------
         ParquetError
             When a file is damaged or is not one of ours.
-        AudioError
-            With ``on_error="raise"``, for a cell that points nowhere.
         """
         found: dict[tuple[int, int], Row] = {}
         for group in dict.fromkeys(groups.tolist()):
-            wanted = numbers[groups == group]
-            rows = rows_of_table(self._table(group).take(pa.array(wanted)))
-            found.update(zip(((group, number) for number in wanted.tolist()), rows, strict=True))
-        return [
-            self._source.finished(row, self._wish, self._place(*key, row["uuid"]), quarantine)
-            for key, row in ((key, found[key]) for key in zip(groups.tolist(), numbers.tolist(), strict=True))
-        ]
+            wanted = numbers[groups == group].tolist()
+            rows = rows_at(self._table(group), wanted)
+            found.update(zip(((group, number) for number in wanted), rows, strict=True))
+        keys = zip(groups.tolist(), numbers.tolist(), strict=True)
+        return [(self._place(*key, found[key]["uuid"]), dict(found[key])) for key in keys]
 
     def _place(self, group: int, number: int, uuid: str) -> Place:
         first = int(self.sizes[self._first_group[group] : group].sum())
         return Place(self._files[self._file_of[group]].path, first + number + 1, None, uuid)
 
-    def _table(self, group: int) -> pa.Table:
+    def _table(self, group: int) -> Any:  # noqa: ANN401 - an Arrow table
         table = self._kept.get(group)
         if table is not None:
             self._kept.move_to_end(group)
