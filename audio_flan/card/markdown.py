@@ -15,15 +15,17 @@ def escape(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", _SPACE.sub(" ", text))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str | float]]) -> str:
-    """Return a table; numbers stand right. Texts are Markdown: `escape` what comes from data."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | float | None]]) -> str:
+    """Return a table; numbers stand right, None is empty. Texts are Markdown: `escape` those from data."""
     lines = [[_cell(value) for value in row] for row in rows]
     numeric = [bool(rows) and not any(isinstance(row[i], str) for row in rows) for i in range(len(columns))]
     rule = ["---:" if right else "---" for right in numeric]
     return "\n".join(f"| {' | '.join(line)} |" for line in (columns, rule, *lines))
 
 
-def _cell(value: str | float) -> str:
+def _cell(value: str | float | None) -> str:
+    if value is None:
+        return ""
     if isinstance(value, str):
         return value
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

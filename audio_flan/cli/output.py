@@ -7,12 +7,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _NO_LIMIT = 10_000
+_GAP = 3
+"""Columns of the terminal between those of a table."""
 Cell = str | int | float | None
 
 
@@ -30,21 +36,59 @@ def printable(text: str) -> str:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str = "") -> None:
     """Print a table that fits the terminal; numbers stand right, with thousands separators."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(
         title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False
     )
     for i, column in enumerate(columns):
-        numeric = any(isinstance(row[i], int | float) for row in rows)
+        numeric = any(_is_number(row[i]) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
+    _console().print(table)
+
+
+def print_wide_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str = "") -> None:
+    """Print a table of many columns; where it does not fit, each row as a paragraph: no number breaks."""
+    from rich.cells import cell_len
+
+    cells = [[_text(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    console = _console()
+    if sum(widths) + _GAP * len(columns) <= console.width:
+        print_table(columns, rows, title)
+        return
+    names = sum(
+        1 for _ in takewhile(lambda i: not any(_is_number(row[i]) for row in rows), range(len(columns)))
+    )
+    console.print(title, style="bold")
+    for row in cells:
+        console.print("  ".join(filter(None, row[:names])))
+        line = ""
+        for column, text in zip(columns[names:], row[names:], strict=True):
+            item = f"   {column}: {text}" if text else ""
+            if cell_len(line + item) > console.width - _GAP:
+                console.print(line)
+                line = ""
+            line += item
+        if line:
+            console.print(line)
+    console.print()
+
+
+def _console() -> "Console":
+    """Return what prints on stdout; a file or a pipe has no width to fit."""
+    from rich.console import Console
+
     console = Console(highlight=False, markup=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _NO_LIMIT  # a file or a pipe has no width to fit
-    console.print(table)
+        console.width = _NO_LIMIT
+    return console
+
+
+def _is_number(cell: Cell) -> bool:
+    return isinstance(cell, int | float)
 
 
 def human_bytes(nbytes: int | None) -> str:
@@ -154,4 +198,4 @@ def _text(cell: Cell) -> str:
         return ""
     if isinstance(cell, int):
         return f"{cell:,}"
-    return f"{cell:,.2f}" if isinstance(cell, float) else cell
+    return f"{cell:,.2f}" if isinstance(cell, float) else printable(cell)

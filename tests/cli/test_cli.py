@@ -47,8 +47,8 @@ def test_the_console_script_is_the_same_program():
 @pytest.mark.parametrize(
     "args",
     [
-        (), ("demo",), ("tasks",), ("info",), ("peek",), ("validate",), ("build",), ("card",), ("rebase",),
-        ("publish",),
+        (), ("demo",), ("tasks",), ("info",), ("stats",), ("peek",), ("validate",), ("build",), ("card",),
+        ("rebase",), ("publish",),
     ],
 )  # fmt: skip
 def test_every_command_has_help_with_an_example(args):
