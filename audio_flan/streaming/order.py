@@ -8,8 +8,8 @@ A built root holds rows in row groups, whose clips lie close together. Shuffled,
 3. Of each `LANES` consecutive blocks, rows are given in turn: the first row of each, the second of each, ...
    The rows of a block are permuted.
 
-So a window is read in sixteen places at a time, each of which is a run of neighbouring rows and clips, and a
-rank that takes every second, fourth, eighth or sixteenth row reads only some of them. Nothing but the sizes
+So a window is read in 32 places at a time, each of which is a run of neighbouring rows and clips, and a
+rank that takes every second, fourth, ... or 32nd row reads only some of them. Nothing but the sizes
 of groups, and one window, is ever in memory: position k is found by bisection.
 
 A permutation sorts by SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
@@ -24,9 +24,9 @@ from xxhash import xxh3_64_intdigest
 
 ORDER_VERSION: Final = 1
 """Raise it whenever the order of the same rows becomes another."""
-WINDOW_ROWS: Final = 1 << 15
-BLOCK_ROWS: Final = 32
-LANES: Final = 16
+WINDOW_ROWS: Final = 1 << 17
+BLOCK_ROWS: Final = 16
+LANES: Final = 32
 
 Numbers = NDArray[np.int64]
 

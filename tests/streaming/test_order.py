@@ -50,7 +50,7 @@ def test_another_seed_or_epoch_is_another_order():
 def test_the_order_is_pinned():
     """Whoever changes it has to raise ORDER_VERSION."""
     found = rows_of(Order(np.array([3, 40, 1, 70]), seed=7, epoch=2))
-    assert found[:8] == [(2, 0), (3, 16), (3, 64), (1, 32), (3, 52), (0, 2), (1, 9), (3, 25)]
+    assert found[:8] == [(2, 0), (3, 52), (3, 8), (3, 64), (1, 32), (3, 16), (3, 34), (0, 2)]
 
 
 @pytest.mark.parametrize("position", [-1, 6])
