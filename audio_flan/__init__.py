@@ -10,12 +10,15 @@ from audio_flan._version import __version__
 
 if TYPE_CHECKING:
     from audio_flan.analysis import filter_rows as filter  # noqa: A004 - as it is called in Polars and datasets
-    from audio_flan.analysis import rebalance, scan
+    from audio_flan.analysis import rebalance, scan, stats
     from audio_flan.building import build
+    from audio_flan.exporting import export
     from audio_flan.fetch.audio_store import AudioStore
     from audio_flan.loading import AudioFlan, load_dataset
     from audio_flan.publishing import publish, rebase
     from audio_flan.streaming import stream
+    from audio_flan.streaming.batches import batches
+    from audio_flan.streaming.collate import collate
     from audio_flan.taxonomy import list_configs, tasks
     from audio_flan.waveform import AudioError, LazyAudio
     from audio_flan.waveform.feature import Waveform
@@ -27,7 +30,10 @@ __all__ = [
     "LazyAudio",
     "Waveform",
     "__version__",
+    "batches",
     "build",
+    "collate",
+    "export",
     "filter",
     "list_configs",
     "load_dataset",
@@ -35,6 +41,7 @@ __all__ = [
     "rebalance",
     "rebase",
     "scan",
+    "stats",
     "stream",
     "tasks",
 ]
@@ -45,7 +52,10 @@ _HOME = {
     "AudioStore": "audio_flan.fetch.audio_store",
     "LazyAudio": "audio_flan.waveform",
     "Waveform": "audio_flan.waveform.feature",
+    "batches": "audio_flan.streaming.batches",
     "build": "audio_flan.building",
+    "collate": "audio_flan.streaming.collate",
+    "export": "audio_flan.exporting",
     "filter": "audio_flan.analysis:filter_rows",
     "list_configs": "audio_flan.taxonomy",
     "load_dataset": "audio_flan.loading",
@@ -53,6 +63,7 @@ _HOME = {
     "rebalance": "audio_flan.analysis",
     "rebase": "audio_flan.publishing",
     "scan": "audio_flan.analysis",
+    "stats": "audio_flan.analysis",
     "stream": "audio_flan.streaming",
     "tasks": "audio_flan.taxonomy",
 }

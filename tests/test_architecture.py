@@ -13,7 +13,7 @@ ROOMS = (
     "publishing", "streaming", "analysis", "loading", "exporting", "cli",
 )  # fmt: skip
 FENCES = {
-    "torch": {"waveform/samples.py", "waveform/decoders/torchcodec.py"},
+    "torch": {"waveform/samples.py", "waveform/decoders/torchcodec.py", "streaming/collate.py"},
     "torchcodec": {"waveform/decoders/torchcodec.py"},
     "av": {"waveform/decoders/pyav.py"},
     "miniaudio": {"waveform/decoders/flac.py"},
@@ -23,6 +23,8 @@ FENCES = {
     "espeakng_loader": {"demo/voices.py"},
     "ray": {"building/executors/ray.py", "building/executors/ray_job.py"},
     "datatrove": {"building/executors/ray_job.py", "building/executors/slurm_job.py"},
+    "altair": {"analysis/report/charts.py"},
+    "vl_convert": {"analysis/report/charts.py"},
     "loguru": {"building/executors/datatrove.py"},
 }
 HOMES = {("demo", "soxr"), ("analysis", "polars"), ("exporting", "polars")}

@@ -82,11 +82,13 @@ class _Spill:
         self._rows_in: Counter[str] = Counter()
         self._quarantined: Counter[str] = Counter()
         self._corpora: dict[str, str] = {}
+        self._ranks: set[int] = set()
         self._end = 0
         self._rows: IO[bytes] = (folder / ROWS).open("wb")
 
     def take(self, number: int, file: MetadataFile) -> None:
         """Read one metadata file."""
+        self._ranks.clear()
 
         def report(entry: Entry) -> None:
             if entry.reason == Reason.UNREADABLE_FILE:
@@ -128,7 +130,16 @@ class _Spill:
         """Return what the row is sorted by: its first clip, or chance where clips are embedded."""
         if self._indexed and ids:
             return clip_key(corpora[0]), rank(self._seed, ids[0])
-        return 0, rank(self._seed, f"{instance.task} {instance.uuid}")
+        return 0, self._new_rank(f"{instance.task} {instance.uuid}")
+
+    def _new_rank(self, name: str) -> int:
+        """Return the rank of a row: another one each time it occurs in the file, to keep repeats apart."""
+        found, number = rank(self._seed, name), 0
+        while found in self._ranks:
+            number += 1
+            found = rank(self._seed, f"{name} {number}")
+        self._ranks.add(found)
+        return found
 
     def _intern(self, corpus: str) -> str:
         return self._corpora.setdefault(corpus, corpus)

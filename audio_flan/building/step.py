@@ -73,26 +73,24 @@ class Build:
         return {"release": self.release, "recipe": self.recipe, "work": self.work}
 
 
-class Step(ABC):
-    """One step of a build.
+class UnitStep(ABC):
+    """A step of units that stand in a workspace.
 
-    Its units may be done in any order, by any processes, on any machine that sees the release and the
-    workspace. A unit whose folder is there is done and is not done again.
+    They may be done in any order, by any processes, on any machine that sees the workspace. A unit whose
+    folder is there is done and is not done again.
     """
 
     name: ClassVar[str]
     """Of its folder in the workspace."""
     title: ClassVar[str]
     """For people."""
-    one_unit: ClassVar[bool] = False
-    """Whether it has one unit whatever the data are."""
-    makes: ClassVar[bool] = False
-    """Whether it makes what a finished root has: with a manifest there is nothing for it to do."""
 
-    def __init__(self, build: Build) -> None:
-        self.build = build
+    @property
+    @abstractmethod
+    def work(self) -> Workspace:
+        """Where its units are."""
 
-    @cached_property
+    @property
     @abstractmethod
     def units(self) -> list[Unit]:
         """Its units; asked for when the steps before it are done."""
@@ -103,9 +101,7 @@ class Step(ABC):
 
     def is_done(self, unit: str) -> bool:
         """Say whether a unit is done."""
-        if self.makes and (self.build.out / MANIFEST_NAME).exists():
-            return True
-        return self.build.work.is_done(self.name, unit)
+        return self.work.is_done(self.name, unit)
 
     def todo(self) -> list[Unit]:
         """List the units that are not done; on a shared disk, not seen to be done yet."""
@@ -116,3 +112,31 @@ class Step(ABC):
         for unit in self.units[rank::world_size]:
             if not self.is_done(unit.name):
                 self.do(unit.name)
+
+
+class Step(UnitStep):
+    """One step of a build."""
+
+    one_unit: ClassVar[bool] = False
+    """Whether it has one unit whatever the data are."""
+    makes: ClassVar[bool] = False
+    """Whether it makes what a finished root has: with a manifest there is nothing for it to do."""
+
+    def __init__(self, build: Build) -> None:
+        self.build = build
+
+    @property
+    def work(self) -> Workspace:
+        """The workspace of the build."""
+        return self.build.work
+
+    @cached_property
+    @abstractmethod
+    def units(self) -> list[Unit]:
+        """Its units; asked for when the steps before it are done."""
+
+    def is_done(self, unit: str) -> bool:
+        """Say whether a unit is done."""
+        if self.makes and (self.build.out / MANIFEST_NAME).exists():
+            return True
+        return super().is_done(unit)

@@ -27,6 +27,8 @@ from audio_flan.shards.atomic import TEMPORARY_PREFIX, atomic_folder, remove_lef
 from audio_flan.waveform import ClipFault
 
 WORK_FOLDER: Final = ".build"
+EXPORT_FOLDER: Final = ".export"
+"""The workspace of an export, which ends in a build of the same root."""
 OUTPUT_FOLDERS: Final = ("data", "sample", "audio", "index", "quarantine")
 _PLAN = "plan.json"
 _LOCK = "lock"
@@ -43,11 +45,11 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Workspace:
-    """Folders of units below ``OUT/.build``."""
+    """Folders of units below ``OUT/.build``, or another folder of OUT."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, folder: str = WORK_FOLDER) -> None:
         self.out = out
-        self.root = out / WORK_FOLDER
+        self.root = out / folder
 
     def unit(self, step: str, name: str) -> Path:
         """Return the folder of a unit that is done."""
@@ -151,15 +153,17 @@ def claim(out: Path, recipe: Recipe, fingerprint: str, *, resume: bool) -> Itera
 
 
 @contextmanager
-def hold(out: Path) -> Iterator[None]:
+def hold(out: Path, name: str = WORK_FOLDER) -> Iterator[None]:
     """Keep builds, and whatever else writes to `out`, out of it meanwhile.
+
+    What holds another folder of `out` than ``.build`` keeps out only what holds that one, too.
 
     Raises
     ------
     BuildError
         When another process is at it.
     """
-    folder = out / WORK_FOLDER
+    folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder, out):
         refuse_if_at_work(folder, out)
@@ -178,7 +182,8 @@ def _locked(folder: Path, out: Path) -> Iterator[None]:
         except (BlockingIOError, FileNotFoundError):
             still_there = False
         if not still_there:
-            raise BuildError(f"another build of {out} is running, or a rebase or upload; wait for it")
+            at_it = "is running, or an export, rebase or upload; wait for it"
+            raise BuildError(f"another build of {out} {at_it}")
         try:
             yield
         finally:
@@ -210,7 +215,7 @@ def _check(out: Path, plan: Plan, *, resume: bool) -> None:
                 "start it anew with --no-resume, or choose an empty folder"
             )
         kept.retire(same_metadata=started == plan)  # clips are measured anew
-    elif not finished and any(path.name != WORK_FOLDER for path in out.iterdir()):
+    elif not finished and any(path.name not in (WORK_FOLDER, EXPORT_FOLDER) for path in out.iterdir()):
         raise BuildError(f"{out} is not empty, and holds no build of this toolkit; choose an empty folder")
 
 

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from audio_flan._version import __version__
-from audio_flan.cli import build, card, demo, info, peek, publish, rebalance, rebase, tasks, validate
+from audio_flan.cli import (
+    build,
+    card,
+    demo,
+    export,
+    info,
+    peek,
+    publish,
+    rebalance,
+    rebase,
+    stats,
+    tasks,
+    validate,
+)
 from audio_flan.cli.filter import filter_
 
 EXIT_UNUSABLE = 2
@@ -27,8 +40,10 @@ app.command("demo")(demo.demo)
 app.command("tasks")(tasks.tasks)
 app.command("info")(info.info)
 app.command("peek")(peek.peek)
+app.command("stats")(stats.stats)
 app.command("filter")(filter_)
 app.command("rebalance")(rebalance.rebalance)
+app.command("export")(export.export)
 app.command("validate")(validate.validate)
 app.command("build")(build.build)
 app.command("card")(card.card)

@@ -1,32 +1,18 @@
 """``audio-flan build``: from a release to the indexed or the embedded form."""
 
-import re
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from audio_flan.cli import cluster_options as cluster
+from audio_flan.cli.long_work import going_on_later, in_earnest, parse_size
 from audio_flan.cli.options import CacheDir, Json, Revision, Root, Token
 
 if TYPE_CHECKING:
     from audio_flan.building import BuildPlan, BuildSummary, Changes, Submission
-
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)B?\s*", re.IGNORECASE)
-
-
-def _parse_size(text: str) -> int:
-    """Read a size such as ``512MB``: powers of 1000."""
-    found = _SIZE.fullmatch(text)
-    if found is None:
-        raise typer.BadParameter(f"expected a size such as 512MB or 1GB, got {text!r}")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 def build(
@@ -110,7 +96,7 @@ def build(
     folder = build_folder(out, work)
     opened = open_release(release, token=token, revision=revision, cache_dir=cache_dir)
     what: dict[str, Any] = {
-        "form": form, "config": config, "splits": splits or SPLITS, "shard_size": _parse_size(shard_size),
+        "form": form, "config": config, "splits": splits or SPLITS, "shard_size": parse_size(shard_size),
     }  # fmt: skip
     how: dict[str, Any] = {"seed": seed, "verify": verify, "clips": clips, "transcode": transcode}
     summary: BuildSummary | None
@@ -127,10 +113,10 @@ def build(
             print_json(plan.as_json())
         else:
             _print_plan(plan)
-            typer.echo(f"Next: {_in_earnest(sys.argv)}")
+            typer.echo(f"Next: {in_earnest(sys.argv)}")
         return
     else:
-        with _going_on_later(folder), labelled_progress() as report:
+        with going_on_later(folder), labelled_progress() as report:
             summary = run(
                 opened, folder, resume=resume, executor=chosen, progress=report,
                 on_plan=None if as_json else _print_plan, **what, **how,
@@ -139,7 +125,7 @@ def build(
     if not as_json:
         _print_summary(summary)
     if "://" in out:
-        with _going_on_later(folder), labelled_progress() as report:
+        with going_on_later(folder), labelled_progress() as report:
             sent = mirror(folder, out, progress=report)
         made["mirror"] = sent.as_json()
         if not as_json:
@@ -151,29 +137,6 @@ def build(
     else:
         peek = f"   audio-flan peek {shlex.quote(out)} {config}" if summary.rows else ""
         typer.echo(f"Next: audio-flan validate {shlex.quote(out)}{peek}")
-
-
-def _in_earnest(arguments: list[str]) -> str:
-    """Return the command that does what a dry run shows; a token is not printed."""
-    words = ["audio-flan"]
-    for before, word in pairwise(arguments):
-        if before == "--token":
-            words.append("TOKEN")
-        elif word.startswith("--token="):
-            words.append("--token=TOKEN")
-        elif word != "--dry-run":
-            words.append(word)
-    return shlex.join(words)
-
-
-@contextmanager
-def _going_on_later(folder: Path) -> Iterator[None]:
-    """Say what Ctrl-C leaves."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo(f"{folder}: what is done stays; the same command goes on where it stopped", err=True)
-        raise
 
 
 def _print_submission(submission: "Submission") -> None:
@@ -188,7 +151,7 @@ def _print_submission(submission: "Submission") -> None:
         typer.echo("when a task fails, the jobs after it go; then run the same command again")
         typer.echo(f"Next: squeue --name={names}")
     else:
-        typer.echo(f"Next: {_in_earnest(sys.argv)}")
+        typer.echo(f"Next: {in_earnest(sys.argv)}")
 
 
 def _print_plan(plan: "BuildPlan") -> None:

@@ -50,6 +50,10 @@ class Reason(StrEnum):
     BAD_CELL = "bad_cell"
     WRONG_COUNT = "wrong_count"
 
+    # one row that an export cannot say
+    AUDIO_IN_OUTPUT = "audio_in_output"
+    RESERVED_TAG = "reserved_tag"
+
     # one clip
     MISSING_AUDIO = "missing_audio"
     EMPTY_AUDIO = "empty_audio"

@@ -10,7 +10,7 @@ import pytest
 from built import tree
 from trees import line, metadata_path, write
 
-from audio_flan.cli.build import _parse_size
+from audio_flan.cli.long_work import parse_size
 from audio_flan.shards import MANIFEST_NAME
 
 
@@ -92,7 +92,7 @@ def test_errors_are_one_line(small_tree, tmp_path):
     ("text", "nbytes"), [("512MB", 512_000_000), ("1.5 gb", 1_500_000_000), ("70000", 70_000), ("1kB", 1000)]
 )
 def test_sizes(text, nbytes):
-    assert _parse_size(text) == nbytes
+    assert parse_size(text) == nbytes
 
 
 def test_a_size_that_is_none(small_tree, out):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from audio_flan.building.step import Build, Step
+from audio_flan.building.step import Build, Step, UnitStep
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done and how much there is."""
@@ -29,7 +29,7 @@ class Executor(Protocol):
         ...
 
 
-def run_here(step: Step, progress: Progress | None = None) -> None:
+def run_here(step: UnitStep, progress: Progress | None = None) -> None:
     """Run a step in this process."""
     total, done = sum(unit.weight for unit in step.units), 0
     for rank, unit in enumerate(step.units):

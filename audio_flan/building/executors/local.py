@@ -10,12 +10,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection
+from typing import Any, TypeVar
 
 from audio_flan.building.errors import BuildError
-from audio_flan.building.executors.base import Progress, StepKind, run_here
-from audio_flan.building.step import Build, Step
+from audio_flan.building.executors.base import Progress, run_here
+from audio_flan.building.step import UnitStep
 
-_steps: dict[str, Step] = {}
+_Kind = TypeVar("_Kind", bound=Callable[[Any], UnitStep])
+_steps: dict[str, UnitStep] = {}
 """Of a worker process: steps by name, so that what they have opened stays open."""
 
 
@@ -36,12 +38,15 @@ class LocalExecutor:
 
     def run_steps(
         self,
-        build: Build,
-        kinds: Sequence[StepKind],
+        build: object,
+        kinds: Sequence[_Kind],
         progress: Progress | None = None,
-        on_done: Callable[[StepKind], None] = lambda _: None,
+        on_done: Callable[[_Kind], None] = lambda _: None,
     ) -> None:
-        """Run the steps one after the other; tell `on_done` of each."""
+        """Run the steps of a build, or of what else is made in steps, one after the other.
+
+        Each kind of step is called with `build`; `on_done` is told of it.
+        """
         if self.jobs == 1:
             for kind in kinds:
                 run_here(kind(build), progress)
@@ -67,7 +72,7 @@ class LocalExecutor:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def _run(self, pool: ProcessPoolExecutor, step: Step, progress: Progress | None) -> None:
+    def _run(self, pool: ProcessPoolExecutor, step: UnitStep, progress: Progress | None) -> None:
         """Give each unit that is not done to the next process that is free."""
         units = step.units
         total = sum(unit.weight for unit in units)
@@ -103,9 +108,12 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(build: Build, kinds: tuple[StepKind, ...], watched: "connection.Connection") -> None:
+def _start_worker(
+    build: object, kinds: tuple[Callable[[Any], UnitStep], ...], watched: "connection.Connection"
+) -> None:
     threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
-    _steps.update({kind.name: kind(build) for kind in kinds})
+    steps = [kind(build) for kind in kinds]
+    _steps.update({step.name: step for step in steps})
 
 
 def _end_with(watched: "connection.Connection") -> None:
