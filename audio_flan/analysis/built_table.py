@@ -18,7 +18,7 @@ from audio_flan.analysis.table import Part
 from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
 from audio_flan.shards import FileFacts, Manifest, ManifestError, RowCount
-from audio_flan.shards.layout import split_of_row_file
+from audio_flan.shards.layout import index_file, split_of_row_file
 from audio_flan.shards.parquet_reader import ParquetReader
 from audio_flan.shards.row_tables import SOUND_LEAVES, rows_of_table
 from audio_flan.streaming.shard_rows import ShardRows
@@ -104,11 +104,15 @@ class BuiltTable:
             counts.update(corpus.quarantined)
         return dict(sorted(counts.items()))
 
-    def clips(self, progress: Progress | None = None) -> pl.LazyFrame:
-        """Return the clips: by the index, or by the audio itself where rows carry it."""
+    def clips(
+        self, config: str = "all", splits: Collection[str] = SPLITS, progress: Progress | None = None
+    ) -> pl.LazyFrame:
+        """Return the clips: all that the index has, or by the audio itself where rows carry it."""
         if self.manifest.form == "embedded":
-            return pl.DataFrame(self._embedded_clips(progress), schema=CLIP_SCHEMA, orient="row").lazy()
-        files = [file for file in self.manifest.files if file.path.startswith("index/") and file.clips]
+            found = self._embedded_clips(config, splits, progress)
+            return pl.DataFrame(found, schema=CLIP_SCHEMA, orient="row").lazy()
+        indexes = {index_file(corpus.corpus) for corpus in self.manifest.corpora}
+        files = [file for file in self.manifest.files if file.path in indexes and file.clips]
         if not files:
             return pl.LazyFrame(schema=CLIP_SCHEMA)
         if not self._is_local:
@@ -118,9 +122,11 @@ class BuiltTable:
         scan = pl.scan_parquet(paths, glob=False, hive_partitioning=False)
         return scan.select(pl.col(name).cast(kind) for name, kind in CLIP_SCHEMA.items())
 
-    def _embedded_clips(self, progress: Progress | None) -> Iterator[tuple[str, int, int, int, str]]:
-        """Yield each clip that rows carry, once; all audio is read."""
-        files = self.manifest.row_files("all", SPLITS)
+    def _embedded_clips(
+        self, config: str, splits: Collection[str], progress: Progress | None
+    ) -> Iterator[tuple[str, int, int, int, str]]:
+        """Yield each clip that rows carry, once; their audio is read."""
+        files = self.manifest.row_files(config, splits)
         total, done, seen = sum(file.rows for file in files), 0, set[int]()
         columns = [f"{side}_audio{end}" for side in _SIDES for end in ("", "_ids")]
         for file in files:

@@ -110,11 +110,11 @@ def keys_of_clips(frames: Iterable[pl.LazyFrame]) -> np.ndarray:
     return found
 
 
-def bad_clip_ids(frame: pl.LazyFrame) -> list[str]:
+def bad_clip_ids(frame: pl.LazyFrame) -> pl.Series:
     """Return the ids of the clips that rows refer to and that cannot be opened, each once."""
     listed = pl.concat([references(frame, side) for side in _SIDES])
     bad = listed.filter(pl.col("seconds").is_null()).select(pl.col("id").unique())
-    return sorted(bad.collect(engine="streaming")["id"])
+    return bad.collect(engine="streaming")["id"]
 
 
 def _added_up(parts: Iterable[dict[_K, int]]) -> dict[_K, int]:

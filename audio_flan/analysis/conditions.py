@@ -64,7 +64,10 @@ def parse_where(where: str) -> pl.Expr:
         expression = pl.sql_expr(_QUOTED_OR_CALL.sub(_known_function, where))
         for column in expression.meta.root_names():
             if column not in ROW_SCHEMA:
-                raise UnknownNameError("column", column, nearest_names(column, ROW_SCHEMA))
+                nearest = nearest_names(column, ROW_SCHEMA)
+                names = ", ".join(map(repr, nearest[:2])) + f" or {nearest[2]!r}"
+                hint = f"did you mean {names}? Text takes single quotes: '{column}'"
+                raise UnknownNameError("column", column, nearest, hint)
         found = pl.LazyFrame(schema=ROW_SCHEMA).select(expression).collect_schema().dtypes()
         alone = found != [pl.Boolean] or _asks_each_row_alone(where, expression)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
@@ -146,17 +149,37 @@ def _allowed(source: Source | None, licence: str) -> bool | None:
     return source.commercial_use and source.licence in PERMISSIVE_LICENCES
 
 
-def _in_scripts(scripts: Iterable[str]) -> pl.Expr:
+def _in_scripts(scripts: tuple[str, ...]) -> pl.Expr:
     """Say whether most letters of input and output, audio tokens aside, are of one of `scripts`.
 
     Of two that have as many, either counts.
     """
-    text = pl.concat_str("input", "output", separator=" ").str.replace_all(_SOUND_MARK, " ")
+
+    def decide(rows: pl.Series) -> pl.Series:
+        text = rows.struct.unnest().select(pl.concat_str("input", "output", separator=" "))
+        found = text.to_series().str.replace_all(_SOUND_MARK, " ").rename("text").to_frame()
+        plain = pl.col("text").str.len_bytes() == pl.col("text").str.len_chars()
+        found = found.with_row_index("row").with_columns(plain=plain)
+        letters = pl.col("text").str.contains("[A-Za-z]")
+        ascii_rows = found.filter("plain").select("row", kept=_ascii_kept(scripts, letters))
+        others = found.filter(~pl.col("plain")).select("row", kept=_kept_by_count(scripts))
+        return pl.concat([ascii_rows, others]).sort("row")["kept"]
+
+    return pl.struct("input", "output").map_batches(decide, return_dtype=pl.Boolean(), is_elementwise=True)
+
+
+def _ascii_kept(scripts: tuple[str, ...], letters: pl.Expr) -> pl.Expr:
+    """Decide on texts that are all ASCII, as most are: their letters are Latin."""
+    return (letters & ("latin" in scripts)) | (~letters & ("none" in scripts))
+
+
+def _kept_by_count(scripts: tuple[str, ...]) -> pl.Expr:
+    text = pl.col("text")
     letters = text.str.count_matches(r"\p{L}").cast(pl.Int64)
     counts = {name: text.str.count_matches(each).cast(pl.Int64) for name, each in _SCRIPT_CLASSES.items()}
     counts["other"] = letters - pl.sum_horizontal(counts.values())
     wanted = [counts[name] for name in scripts if name != "none"]
-    accepted = pl.lit(False)
+    accepted = pl.lit(value=False)
     if wanted:
         most = pl.max_horizontal(wanted)
         accepted = (most > 0) & (most >= pl.max_horizontal(counts.values()))

@@ -54,7 +54,7 @@ def count_root(
     manifest, whole = table.manifest, config == "all" and set(splits) == set(SPLITS)
     if manifest is None:
         counted = count_rows(table.frame(config, splits, progress=progress))
-        clips = _count_clips(table, counted, splits, whole, progress)
+        clips = _count_clips(table, counted, config, splits, whole, progress)
         return Counting(counted, clips, "rows", "rows", "clips")
     said = counts_of_manifest(manifest, config, splits)
     said_clips = clips_of_manifest(manifest.corpora) if whole else None
@@ -65,7 +65,7 @@ def count_root(
         counted, counts_references = said, False
     else:
         counted, counts_references = count_rows(frame), True
-    clips = _count_clips(table, counted, splits, whole, progress)
+    clips = _count_clips(table, counted, config, splits, whole, progress)
     differences = compare_rows(said, counted)
     if said_clips is not None:
         differences += compare_clips(said_clips, clips)
@@ -74,11 +74,16 @@ def count_root(
 
 
 def _count_clips(
-    table: Table, counted: Counted, splits: Collection[str], whole: bool, progress: Progress | None
+    table: Table,
+    counted: Counted,
+    config: str,
+    splits: Collection[str],
+    whole: bool,
+    progress: Progress | None,
 ) -> ClipCounts:
     """Count clips; of a part of the data, those that its rows refer to."""
     if whole:
-        return count_clips(table.clips(progress))
+        return count_clips(table.clips(progress=progress))
     tasks = list(tally(counted.counts, "task"))
 
     def frames() -> Iterator[pl.LazyFrame]:  # one at a time: memory is that of the clips, not of the rows
@@ -87,4 +92,4 @@ def _count_clips(
             if progress:
                 progress("counting clips", number, len(tasks))
 
-    return count_clips(table.clips(progress), keys_of_clips(frames()))
+    return count_clips(table.clips(config, splits, progress), keys_of_clips(frames()))

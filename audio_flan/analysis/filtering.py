@@ -11,7 +11,9 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from audio_flan.analysis.columns import KEY_COLUMNS
 from audio_flan.analysis.conditions import Condition, conditions, passes, unknown_licences
+from audio_flan.analysis.remote_scan import conjuncts
 from audio_flan.analysis.table import Table, open_table, splits_of
 from audio_flan.mixing import (
     Licence,
@@ -22,8 +24,9 @@ from audio_flan.mixing import (
     count_leaves,
     rebalance_leaves,
 )
+from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
-from audio_flan.shards.atomic import atomic_path
+from audio_flan.shards.atomic import atomic_path, output_path
 from audio_flan.taxonomy import UnknownNameError, resolve_config
 from audio_flan.taxonomy.errors import nearest_names
 
@@ -42,8 +45,9 @@ class FilterSummary(msgspec.Struct, frozen=True):
         Length of these clips, each as often as it is referred to.
     removed : dict
         Rows that go, by the first reason to do so, most first.
-    quarantined : dict
-        What reading the data has not taken, by reason; it is in none of the other numbers.
+    quarantined : dict or None
+        What reading the data has not taken, by reason; it is in none of the other numbers. None for a part of
+        the data.
     unknown_licences : list of str
         Corpora that go because it is not known what their licence allows.
     """
@@ -52,7 +56,7 @@ class FilterSummary(msgspec.Struct, frozen=True):
     clips: int
     seconds: float
     removed: dict[str, int]
-    quarantined: dict[str, int]
+    quarantined: dict[str, int] | None
     unknown_licences: list[str]
 
     def as_json(self) -> dict[str, Any]:
@@ -85,10 +89,18 @@ class Filtered:
     @cached_property
     def rows(self) -> int:
         """Number of rows that stay; no more is read than it takes to say that."""
-        return int(self.scan().select(pl.len()).collect(engine="streaming").item())
+        all_conditions = (each for condition in self._conditions for each in conjuncts(condition.expression))
+        # Those on columns that files share leave files unopened; the others are added up, which is faster.
+        shared: list[pl.Expr] = []
+        others: list[pl.Expr] = []
+        for each in all_conditions:
+            (shared if set(each.meta.root_names()) <= set(KEY_COLUMNS) else others).append(each)
+        count = pl.all_horizontal(others).sum() if others else pl.len()
+        return int(self._frame.filter(*shared).select(count).collect(engine="streaming").item())
 
     def summary(self) -> FilterSummary:
         """Count the rows that stay, with their clips, and those that go, by the first reason to do so."""
+        whole = self.config == "all" and self.splits == SPLITS
         listed = self._conditions
         verdict = pl.lit(len(listed), pl.UInt8)
         for i, condition in reversed(list(enumerate(listed))):
@@ -96,7 +108,7 @@ class Filtered:
         lengths = [pl.col(f"{side}_seconds").list for side in ("input", "output")]
         counted = self._frame.group_by(verdict.alias("verdict")).agg(
             rows=pl.len(),
-            clips=pl.sum_horizontal(each.len().cast(pl.Int64) for each in lengths).sum(),
+            clips=pl.sum_horizontal(each.eval(pl.element().count()).list.sum() for each in lengths).sum(),
             microseconds=pl.sum_horizontal(
                 (each.sum() * _MICRO).round().cast(pl.Int64) for each in lengths
             ).sum(),
@@ -111,9 +123,14 @@ class Filtered:
             clips=clips,
             seconds=microseconds / _MICRO,
             removed=dict(removed.most_common()),
-            quarantined=self.table.quarantined(self.progress),
+            quarantined=self.table.quarantined(self.progress) if whole else None,
             unknown_licences=unknown_licences(self.row_filter, self.table.corpora),
         )
+
+    def check_plannable(self) -> None:
+        """Raise `MixtureError` when the rows are of several splits."""
+        if len(self.splits) != 1:
+            raise MixtureError("a plan is for one split: name it")
 
     def plan(self) -> Plan:
         """Return a plan that takes each row that stays once.
@@ -123,8 +140,7 @@ class Filtered:
         MixtureError
             When the rows are of several splits, or there are none.
         """
-        if len(self.splits) != 1:
-            raise MixtureError("a plan is for one split: name it")
+        self.check_plannable()
         return rebalance_leaves(
             count_leaves(self.scan()),
             revision=self.table.revision,
@@ -134,9 +150,18 @@ class Filtered:
         )
 
     def write_ids(self, path: str | os.PathLike[str]) -> None:
-        """Write uuid, task, split and corpus of the rows that stay: Parquet, or JSON lines for ``.jsonl``."""
+        """Write uuid, task, split and corpus of the rows that stay, to a ``.parquet`` or ``.jsonl`` file.
+
+        Raises
+        ------
+        MixtureError
+            For a file of another kind.
+        OutputError
+            When `path` is no place for a file.
+        """
+        check_ids_path(path)
         ids = self.scan().select(_ID_COLUMNS)
-        with atomic_path(Path(path)) as temporary:
+        with atomic_path(output_path(Path(path))) as temporary:
             if Path(path).suffix == ".jsonl":
                 ids.sink_ndjson(temporary)
             else:
@@ -149,6 +174,12 @@ class Filtered:
     @cached_property
     def _conditions(self) -> list[Condition]:
         return conditions(self.row_filter, self.table.corpora)
+
+
+def check_ids_path(path: str | os.PathLike[str]) -> None:
+    """Raise `MixtureError` unless ids can be written to such a file."""
+    if Path(path).suffix not in (".jsonl", ".parquet"):
+        raise MixtureError(f"ids are written to .parquet or .jsonl files, got {os.fspath(path)!r}")
 
 
 def filter_rows(

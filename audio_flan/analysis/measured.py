@@ -19,7 +19,7 @@ from audio_flan.taxonomy.errors import nearest_names
 if TYPE_CHECKING:
     import polars as pl
 
-_DECIMALS = 6
+_DECIMALS = 3
 """Of the numbers in JSON: seconds to the microsecond, whatever the order in which they were added up."""
 
 
@@ -151,7 +151,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         Parameters
         ----------
         section : str
-            ``majors``, ``tasks``, ``corpora``, ``cross``, ``audio`` ... : see `audio_flan.analysis.report`.
+            ``major``, ``task``, ``corpus``, ``cross``, ``audio`` ... : see `audio_flan.analysis.report`.
 
         Raises
         ------

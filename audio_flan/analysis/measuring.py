@@ -1,9 +1,10 @@
 """Statistics of the data at a root, each from the least that has to be read."""
 
 import os
-from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
+
+import polars as pl
 
 from audio_flan.analysis.attributes import attribute_statistics, load_attributes
 from audio_flan.analysis.clip_counts import ClipCounts, bad_clip_ids
@@ -16,7 +17,7 @@ from audio_flan.analysis.paper import compare_with_paper
 from audio_flan.analysis.release_table import ReleaseTable
 from audio_flan.analysis.table import Table, open_table, splits_of
 from audio_flan.analysis.wording import wording_statistics
-from audio_flan.records import SPLITS, Reason
+from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
 from audio_flan.taxonomy import resolve_config
 
@@ -94,7 +95,7 @@ def stats(
     found = count_root(table, name, splits, recount=recount, references=audio, progress=progress)
     counts, clips = found.counted.counts, found.clips
     frame = table.frame(name, splits, progress=progress)
-    bad_ids = bad_clip_ids(frame) if found.counted.bad_clips else []
+    bad_ids = bad_clip_ids(frame) if found.counted.bad_clips else pl.Series("id", [], pl.String)
     tasks = list(tally(counts, "task"))
     return Stats(
         root=table.source.root,
@@ -109,7 +110,7 @@ def stats(
         clips=clips,
         bad_clips=BadClips(len(bad_ids), found.counted.bad_clips),
         unnamed_clips=_unnamed_clips(table, clips, bad_ids) if whole and clips else None,
-        quarantined=_quarantined(table, progress) if whole else None,
+        quarantined=table.quarantined(progress) if whole else None,
         differences=found.differences,
         cross=Cross(columns, cross_tabulate(counts, columns)) if columns else None,
         audio=measure_audio(table, tasks, splits, progress) if audio else None,
@@ -120,23 +121,7 @@ def stats(
     )
 
 
-def _quarantined(table: Table, progress: Progress | None) -> dict[str, int]:
-    """Count what was not taken, by reason."""
-    found: Counter[str] = Counter()
-    if isinstance(table, ReleaseTable):
-        release = table.source.release
-        files = table.cache.complete(table.source.files(resolve_config("all"), SPLITS), progress)
-        for facts in files.values():
-            found.update(facts.quarantined)
-        found.update(release.clips.faults.by_reason)
-        found.update(str(Reason.MISPLACED_FILE) for _ in release.layout.misplaced)
-    elif table.manifest is not None:
-        for corpus in table.manifest.corpora:
-            found.update(corpus.quarantined)
-    return dict(sorted(found.items()))
-
-
-def _unnamed_clips(table: Table, clips: ClipCounts, bad_ids: Collection[str]) -> int | None:
+def _unnamed_clips(table: Table, clips: ClipCounts, bad_ids: pl.Series) -> int | None:
     """Count the clips of a release that no row names."""
     if not isinstance(table, ReleaseTable):
         return None

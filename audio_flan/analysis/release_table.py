@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
-from pathlib import Path
+from functools import cached_property
 
 import polars as pl
 
@@ -11,6 +11,7 @@ from audio_flan.analysis.row_cache import CachedRows, RowCache
 from audio_flan.analysis.row_scan import KeyBounds, scan_row_files
 from audio_flan.analysis.table import Part
 from audio_flan.records import SPLITS, Reason
+from audio_flan.release import MetadataFile
 from audio_flan.release.report import Progress
 from audio_flan.streaming.release_rows import ReleaseRows
 from audio_flan.taxonomy import resolve_config
@@ -45,7 +46,7 @@ class ReleaseTable:
         """Return the rows of a config and splits."""
         wanted = resolve_config(config)
         files = [
-            KeyBounds(str(self.cache.rows_path(path)), facts.rows, facts.low, facts.high)
+            KeyBounds(self.cache.rows_path(self._files[path]), facts.rows, facts.low, facts.high)
             for path, facts in self._cached(config, splits, progress).items()
             if facts.rows
         ]
@@ -61,17 +62,18 @@ class ReleaseTable:
     ) -> list[Part]:
         """List the metadata files that may hold rows of a config and splits."""
         cached = self._cached(config, splits, progress)
-        corpora = {file.path: file.corpus for file in self.source.release.layout.metadata}
-        return [Part(path, facts.rows, corpora[path]) for path, facts in cached.items() if facts.rows]
+        return [
+            Part(path, facts.rows, self._files[path].corpus) for path, facts in cached.items() if facts.rows
+        ]
 
     def part_frame(self, part: Part, columns: Collection[str]) -> pl.DataFrame:
         """Return all good rows of a metadata file."""
         wanted = list(columns)
-        path = self.cache.rows_path(part.path)
+        path = self.cache.rows_path(self._files[part.path])
         return pl.read_parquet(path, columns=wanted, glob=False, hive_partitioning=False).select(wanted)
 
     def quarantined(self, progress: Progress | None = None) -> dict[str, int]:
-        """Count what reading has not taken."""
+        """Count what reading has not taken; everything is read."""
         release = self.source.release
         counts: Counter[str] = Counter(release.clips.faults.by_reason)
         for facts in self._cached("all", SPLITS, progress).values():
@@ -79,15 +81,21 @@ class ReleaseTable:
         counts.update(str(Reason.MISPLACED_FILE) for _ in release.layout.misplaced)
         return dict(sorted(counts.items()))
 
-    def clips(self, progress: Progress | None = None) -> pl.LazyFrame:
-        """Return the clips that rows refer to and that can be opened."""
-        cached = self._cached("all", SPLITS, progress)
-        paths = [path for path in map(self.cache.clips_path, cached) if Path(path).exists()]
+    def clips(
+        self, config: str = "all", splits: Collection[str] = SPLITS, progress: Progress | None = None
+    ) -> pl.LazyFrame:
+        """Return the clips that can be opened of the files that may hold rows of a config and splits."""
+        cached = self._cached(config, splits, progress)
+        paths = [self.cache.clips_path(self._files[path]) for path, facts in cached.items() if facts.rows]
         if not paths:
             return pl.LazyFrame(schema=CLIP_SCHEMA)
         scan = pl.scan_parquet(paths, glob=False, hive_partitioning=False)
         typed = scan.select(pl.col(name).cast(kind) for name, kind in CLIP_SCHEMA.items())
         return typed.unique("id", keep="any")
+
+    @cached_property
+    def _files(self) -> dict[str, MetadataFile]:
+        return {file.path: file for file in self.source.release.layout.metadata}
 
     def _cached(
         self, config: str, splits: Collection[str], progress: Progress | None

@@ -1,8 +1,9 @@
 """Metadata files as Parquet, with the lengths of their clips, so that they are parsed once.
 
-The folder of a file's copy may be deleted at any time; what is missing or no longer true is made again. A
-copy is good as long as the file keeps size and mark, and its ids resolve to the same paths: another corpus
-in the release leaves it as it is. A clip that is replaced under its path is not noticed.
+The folder of the copies may be deleted at any time; what is missing, damaged or no longer true is made again.
+A copy is good as long as the file keeps size and mark, and its ids resolve to the same paths: another corpus
+in the release leaves it as it is. Clips that could not be opened are tried again each time; one that is
+replaced under its path is not noticed.
 """
 
 import contextlib
@@ -30,13 +31,14 @@ from audio_flan.release.catalogue import CATALOGUE_VERSION
 from audio_flan.release.report import Progress
 from audio_flan.release.tree import RemoteTree
 from audio_flan.shards.atomic import atomic_path
-from audio_flan.shards.index import IndexedClip, write_index
+from audio_flan.shards.index import write_index
+from audio_flan.shards.indexed_clip import IndexedClip
 from audio_flan.shards.row_columns import RowValues
 from audio_flan.shards.row_files import RowFileWriter
 from audio_flan.waveform import AudioError, LazyAudio
 from audio_flan.waveform.header import AudioHeader
 
-CACHE_VERSION: Final = (1, CATALOGUE_VERSION)
+CACHE_VERSION: Final = (2, CATALOGUE_VERSION)
 """Raise the first number when copies get another content; the second stands for the parser."""
 _GROUP_ROWS: Final = 1 << 15
 _SAVE_SECONDS: Final = 10.0
@@ -49,7 +51,7 @@ class CachedRows(msgspec.Struct, frozen=True):
 
     ``size`` and ``mark`` are of the file; ``scp`` stands for all scp files, ``clips`` is a hash of the paths
     that its ids resolved to. ``bad_clips`` counts references to clips that cannot be opened, ``low`` and
-    ``high`` are the extremes of `KEY_COLUMNS`.
+    ``high`` are the extremes of `KEY_COLUMNS`. ``nbytes`` are the sizes of the copy and of its list of clips.
     """
 
     size: int
@@ -61,6 +63,7 @@ class CachedRows(msgspec.Struct, frozen=True):
     quarantined: dict[str, int]
     low: tuple[str, ...]
     high: tuple[str, ...]
+    nbytes: tuple[int, int]
 
 
 class _Stored(msgspec.Struct):
@@ -80,13 +83,13 @@ class RowCache:
         self._scp = xxh3_128_hexdigest(repr([(f.path, f.size, f.mark) for f in release.layout.scp]).encode())
         self._header = lru_cache(_RECENT_CLIPS)(self._read_header)
 
-    def rows_path(self, path: str) -> str:
+    def rows_path(self, file: MetadataFile) -> str:
         """Return where the copy of a metadata file is."""
-        return str(self._folder / f"{xxh3_128_hexdigest(path.encode())}.parquet")
+        return str(self._folder / f"{_copy_name(file.path, file.size, file.mark)}.parquet")
 
-    def clips_path(self, path: str) -> str:
+    def clips_path(self, file: MetadataFile) -> str:
         """Return where the clips that a metadata file refers to are listed."""
-        return str(self._folder / f"{xxh3_128_hexdigest(path.encode())}.clips.parquet")
+        return str(self._folder / f"{_copy_name(file.path, file.size, file.mark)}.clips.parquet")
 
     def complete(
         self, files: Sequence[MetadataFile], progress: Progress | None = None
@@ -116,20 +119,38 @@ class RowCache:
         facts = self._facts.get(file.path)
         if facts is None or (facts.size, facts.mark) != (file.size, file.mark):
             return None
-        if not all(map(os.path.exists, (self.rows_path(file.path), self.clips_path(file.path)))):
+        if facts.nbytes != self._sizes(file) or self._opens_more(file, facts):
             return None
         if facts.scp != self._scp:
-            if self._paths_hash(self._copied_ids(file.path)) != facts.clips:
+            if self._paths_hash(self._copied_ids(file)) != facts.clips:
                 return None
             facts = msgspec.structs.replace(facts, scp=self._scp)
             self._put(file, facts)
         return facts
 
-    def _copied_ids(self, path: str) -> list[str]:
-        columns = ["input_audio_ids", "output_audio_ids"]
-        frame = pl.read_parquet(self.rows_path(path), columns=columns, glob=False, hive_partitioning=False)
-        ids = pl.concat([frame[column].explode().drop_nulls() for column in columns])
-        return list(ids.unique().to_list())
+    def _sizes(self, file: MetadataFile) -> tuple[int, int] | None:
+        """Return the sizes of the copy and of its list of clips; None where one is missing."""
+        try:
+            return os.stat(self.rows_path(file)).st_size, os.stat(self.clips_path(file)).st_size  # noqa: PTH116
+        except OSError:
+            return None
+
+    def _opens_more(self, file: MetadataFile, facts: CachedRows) -> bool:
+        """Say whether a clip can be opened by now that could not be when the copy was made."""
+        if not facts.bad_clips:
+            return False
+        return any(self._header(audio_id) for audio_id in self._copied_ids(file, bad=True))
+
+    def _copied_ids(self, file: MetadataFile, *, bad: bool = False) -> list[str]:
+        """Return the ids of the clips of a copy; those only that could not be opened, when `bad`."""
+        found = []
+        for side in ("input", "output"):
+            columns = [f"{side}_audio_ids", f"{side}_seconds"]
+            path = self.rows_path(file)
+            frame = pl.read_parquet(path, columns=columns, glob=False, hive_partitioning=False)
+            clips = frame.explode(columns).rename(dict(zip(columns, ("id", "seconds"), strict=True)))
+            found.append(clips.filter(pl.col("id").is_not_null(), pl.col("seconds").is_null() | (not bad)))
+        return list(pl.concat(found)["id"].unique())
 
     def _paths_hash(self, ids: Iterable[str]) -> str:
         digest = xxh3_128()
@@ -146,16 +167,17 @@ class RowCache:
         def report(entry: Entry) -> None:
             faults[str(entry.reason)] += 1
 
+        self._remove(file.path, file.size, file.mark)  # being killed must not leave one of another time
         placed = read_instances(self._release.tree, file, report)
         with (
-            atomic_path(Path(self.rows_path(file.path))) as temporary,
+            atomic_path(Path(self.rows_path(file))) as temporary,
             RowFileWriter(temporary) as writer,
         ):
             while instances := [each.instance for each in islice(placed, _GROUP_ROWS)]:
                 ids = {id_ for each in instances for id_ in (*each.input_audio_ids, *each.output_audio_ids)}
                 clips.update(self._headers(ids - clips.keys()))
                 writer.write(copied.values(instance, clips) for instance in instances)
-        with atomic_path(Path(self.clips_path(file.path))) as temporary:
+        with atomic_path(Path(self.clips_path(file))) as temporary:
             write_index(temporary, _index(clips))
         facts = CachedRows(
             size=file.size,
@@ -167,6 +189,7 @@ class RowCache:
             quarantined=dict(faults),
             low=tuple(map(min, zip(*copied.keys, strict=True))),
             high=tuple(map(max, zip(*copied.keys, strict=True))),
+            nbytes=self._sizes(file) or (0, 0),
         )
         if Reason.UNREADABLE_FILE not in faults:  # next time it may be read
             self._put(file, facts)
@@ -190,7 +213,17 @@ class RowCache:
         return header if header.frames else None
 
     def _put(self, file: MetadataFile, facts: CachedRows) -> None:
+        before = self._facts.get(file.path)
+        if before is not None and (before.size, before.mark) != (file.size, file.mark):
+            self._remove(file.path, before.size, before.mark)
         self._facts[file.path] = self._new[file.path] = facts
+
+    def _remove(self, path: str, size: int, mark: str) -> None:
+        """Remove the copy of a file as it was with this size and mark."""
+        name = _copy_name(path, size, mark)
+        for suffix in (".parquet", ".clips.parquet"):
+            with contextlib.suppress(OSError):
+                (self._folder / f"{name}{suffix}").unlink()
 
     def _save(self) -> None:
         """Write down what is new, where that can be; what other processes wrote meanwhile is kept."""
@@ -227,6 +260,10 @@ class _Copied:
         }
         self.keys.add(tuple(row[name] for name in KEY_COLUMNS))
         return tuple(row[name] for name in COLUMNS)
+
+
+def _copy_name(path: str, size: int, mark: str) -> str:
+    return xxh3_128_hexdigest(repr((path, size, mark, CACHE_VERSION)).encode())
 
 
 def _index(clips: Mapping[str, AudioHeader | None]) -> Iterator[IndexedClip]:

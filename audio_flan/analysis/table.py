@@ -74,11 +74,16 @@ class Table(Protocol):
         ...
 
     def quarantined(self, progress: Progress | None = None) -> dict[str, int]:
-        """Count what was not taken, by reason: records, lines of scp files, files; of a build clips as well."""
+        """Count what was not taken, by reason: records, scp lines, files; of a build clips as well."""
         ...
 
-    def clips(self, progress: Progress | None = None) -> "pl.LazyFrame":
-        """Return the clips that rows refer to and that can be opened, each once; see `CLIP_SCHEMA`."""
+    def clips(
+        self, config: str = "all", splits: Collection[str] = SPLITS, progress: Progress | None = None
+    ) -> "pl.LazyFrame":
+        """Return clips that can be opened, each once; see `CLIP_SCHEMA`.
+
+        All are there that rows of the config and splits refer to; there may be others that other rows do.
+        """
         ...
 
 

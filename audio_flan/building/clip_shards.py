@@ -9,7 +9,7 @@ from typing import Protocol
 from audio_flan.building.errors import BuildError
 from audio_flan.building.payload import Payload
 from audio_flan.shards.hashing import hash_file
-from audio_flan.shards.index import IndexedClip
+from audio_flan.shards.indexed_clip import IndexedClip
 from audio_flan.shards.names import extension_of
 from audio_flan.shards.parquet_clips import MAX_CLIP_BYTES, ParquetClipWriter
 from audio_flan.shards.tar import TarWriter, member_name

@@ -134,7 +134,8 @@ def _files(work: Workspace, stored: list[StoredCorpus]) -> Iterator[FileFacts]:
         record = read_shard_record(work.unit(StoreClips.name, unit))
         if record.file and not record.in_workspace:
             yield record.file
-    yield from (corpus.index for corpus in stored if corpus.index)
+    for corpus in stored:
+        yield from corpus.index
     for step in (WriteRows.name, WriteSample.name):
         for unit in work.units(step):
             yield from msgspec.convert(work.facts(step, unit), list[FileFacts])

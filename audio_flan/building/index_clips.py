@@ -1,4 +1,4 @@
-"""Fifth step: the clips of all shards of a corpus in one index sorted by id, and a table for looking up."""
+"""Fifth step: the clips of all shards of a corpus in one index sorted by id, and tables for looking up."""
 
 import heapq
 from collections import Counter
@@ -17,22 +17,23 @@ from audio_flan.building.workspace import Workspace, write_facts
 from audio_flan.shards import FileFacts
 from audio_flan.shards.atomic import atomic_path
 from audio_flan.shards.hashing import hash_file
-from audio_flan.shards.index import IndexedClip, read_index, write_index
-from audio_flan.shards.layout import index_file
+from audio_flan.shards.index import read_index, write_index_and_table
+from audio_flan.shards.indexed_clip import IndexedClip
+from audio_flan.shards.layout import id_table_file, index_file
 
 KINDS: Final = ("sampling_rate", "channels", "format")
 """What clips are counted by."""
 
 
 class StoredCorpus(msgspec.Struct, frozen=True):
-    """The good clips of a corpus, and their index where there is one."""
+    """The good clips of a corpus, and the files of their index: none in the embedded form."""
 
     corpus: str
     clips: int
     nbytes: int
     seconds: float
     names: list[str]
-    index: FileFacts | None
+    index: list[FileFacts]
     transcoded: int
     source_bytes: int
     sampling_rates: dict[int, int]
@@ -63,7 +64,7 @@ class IndexClips(Step):
         with work.make(self.name, unit) as folder:
             tally = _Tally(LookupWriter(folder))
             clips = tally.over(merged)
-            index = None
+            index: list[FileFacts] = []
             if self.build.recipe.form == "indexed":
                 index = self._write(corpus.corpus, clips)
             else:
@@ -84,12 +85,15 @@ class IndexClips(Step):
             )
             write_facts(folder, facts)
 
-    def _write(self, corpus: str, clips: Iterable[IndexedClip]) -> FileFacts:
-        path = index_file(corpus)
-        full = self.build.out / path
-        with atomic_path(full) as temporary:
-            count = write_index(temporary, clips)
-            return FileFacts(path, temporary.stat().st_size, hash_file(temporary), clips=count)
+    def _write(self, corpus: str, clips: Iterable[IndexedClip]) -> list[FileFacts]:
+        paths = index_file(corpus), id_table_file(corpus)
+        index, table = (self.build.out / path for path in paths)
+        with atomic_path(index) as new_index, atomic_path(table) as new_table:
+            count = write_index_and_table(new_index, new_table, corpus, clips)
+            return [
+                FileFacts(path, new.stat().st_size, hash_file(new), clips=count)
+                for path, new in zip(paths, (new_index, new_table), strict=True)
+            ]
 
 
 class _Tally:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from audio_flan.building.read_rows import clip_key
-from audio_flan.shards.index import IndexedClip
+from audio_flan.shards.indexed_clip import IndexedClip
 
 _RECORD: Final = np.dtype(
     [

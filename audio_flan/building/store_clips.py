@@ -25,7 +25,8 @@ from audio_flan.building.workspace import FaultLog
 from audio_flan.release import Entry
 from audio_flan.shards import FileFacts
 from audio_flan.shards.atomic import atomic_path
-from audio_flan.shards.index import IndexedClip, write_index
+from audio_flan.shards.index import write_index
+from audio_flan.shards.indexed_clip import IndexedClip
 from audio_flan.shards.layout import clip_file, folder_name
 from audio_flan.waveform import AudioError, ClipSource
 

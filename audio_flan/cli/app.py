@@ -80,3 +80,9 @@ def main() -> None:
         # ValueError is the base of UnknownNameError, ReleaseError and AudioError; soundfile raises the last.
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_UNUSABLE)
+    except Exception as error:
+        polars = sys.modules.get("polars")
+        if polars is None or not isinstance(error, polars.exceptions.PolarsError):
+            raise
+        typer.echo(f"error: {str(error).partition(chr(10))[0]}", err=True)
+        sys.exit(EXIT_UNUSABLE)

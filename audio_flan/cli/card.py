@@ -33,14 +33,14 @@ def card(
     from audio_flan.card import CARD_NAME, make_card, repo_of_card
     from audio_flan.cli.output import print_json
     from audio_flan.shards import read_manifest
-    from audio_flan.shards.atomic import write_atomically
+    from audio_flan.shards.atomic import output_path, write_atomically
 
     repo_id = repo_id or repo_of_card(root)
     path = out or root / CARD_NAME
     made = make_card(root, read_manifest(root), repo_id).encode()
     current = path.is_file() and path.read_bytes() == made
     if not check and not current:
-        write_atomically(path, made)
+        write_atomically(output_path(path), made)
     if as_json:
         print_json({"path": str(path), "bytes": len(made), "up_to_date": current, "written": not check})
     elif check:

@@ -1,5 +1,6 @@
 """``audio-flan filter``: which rows pass, and why others do not."""
 
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated
@@ -55,7 +56,7 @@ def filter_(
 
     Example: audio-flan filter demo --max-seconds 10 --licence commercial --where "output LIKE '%piano%'"
     """
-    from audio_flan.analysis import filter_rows
+    from audio_flan.analysis.filtering import check_ids_path, filter_rows
     from audio_flan.cli.output import labelled_progress, print_json, print_table, printable
 
     started = time.monotonic()
@@ -77,11 +78,11 @@ def filter_(
             cache_dir=cache_dir,
             progress=progress,
         )
+        if plan:
+            filtered.check_plannable()
+        if ids:
+            check_ids_path(ids)
         summary = filtered.summary()
-        if plan and summary.rows:
-            filtered.plan().save(plan)
-        if ids and summary.rows:
-            filtered.write_ids(ids)
     if as_json:
         print_json(summary.as_json() | {"seconds_taken": round(time.monotonic() - started, 3)})
     else:
@@ -100,13 +101,18 @@ def filter_(
         if summary.quarantined:
             total = sum(summary.quarantined.values())
             typer.echo(f"{total:,} quarantined before that; `audio-flan validate {root}` names them")
-        if summary.rows:
-            for path in filter(None, (ids, plan)):
-                typer.echo(f"wrote {path}")
-            typer.echo(f"Next: audio-flan export {root} OUT {f'--plan {plan}' if plan else '--where ...'}")
     if not summary.rows:
         typer.echo("nothing passes", err=True)
         raise typer.Exit(1)
+    if ids:
+        filtered.write_ids(ids)
+    if plan:
+        filtered.plan().save(plan)
+    if not as_json:
+        for path in filter(None, (ids, plan)):
+            typer.echo(f"wrote {path}")
+        conditions = f"--plan {shlex.quote(str(plan))}" if plan else "with the same options"
+        typer.echo(f"Next: audio-flan export {shlex.quote(root)} OUT {conditions}")
 
 
 def _percent(rows: int, total: int) -> float:

@@ -1,5 +1,6 @@
 """``audio-flan rebalance``: a plan that says how many rows to draw of what."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,6 +93,11 @@ def rebalance(
     import audio_flan
     from audio_flan.cli.output import labelled_progress, print_json
 
+    for name in (*(tasks or ()), *(corpora or ())):
+        if "=" in name:
+            hint = "--task and --corpus take rows; shares are --task-shares and --corpus-shares"
+            raise typer.BadParameter(f"{hint}, got {name!r}")
+
     with labelled_progress() as progress:
         plan = audio_flan.rebalance(
             root,
@@ -133,7 +139,7 @@ def rebalance(
     _show(plan)
     if out:
         typer.echo(f"wrote {out}")
-        typer.echo(f"Next: audio-flan export {root} OUT --plan {out}")
+        typer.echo(f"Next: audio-flan export {shlex.quote(root)} OUT --plan {shlex.quote(str(out))}")
     else:
         typer.echo("Next: the same with -o plan.toml, then audio-flan export")
 
@@ -183,7 +189,7 @@ def _as_json(plan: Any) -> dict[str, Any]:  # noqa: ANN401 - a Plan; importing i
 
 
 def _show(plan: Any) -> None:  # noqa: ANN401 - as above
-    from audio_flan.cli.output import print_table, printable
+    from audio_flan.cli.output import print_table, print_wide_table, printable
 
     before, after = plan.before, plan.after
     level = plan.mixture.by
@@ -193,7 +199,11 @@ def _show(plan: Any) -> None:  # noqa: ANN401 - as above
             ("rows", before.rows, after.rows),
             ("hours of input audio", before.input_hours, after.input_hours),
             ("hours of output audio", before.target_hours, after.target_hours),
-            ("target tokens", before.target_tokens, after.target_tokens),
+            (
+                "target tokens" if before.target_tokens is not None else "target tokens (needs --codec-rate)",
+                before.target_tokens,
+                after.target_tokens,
+            ),
             (f"effective number by {level}", plan.balance_before.effective, plan.balance_after.effective),
             ("divergence from proportional (nats)", 0.0, plan.balance_after.divergence),
         ],
@@ -214,7 +224,7 @@ def _show(plan: Any) -> None:  # noqa: ANN401 - as above
             )
             for row in grouped.sort(name).to_dicts()
         ]
-        print_table((name, "rows", "drawn", "epochs", "share before %", "share after %", ""), rows)
+        print_wide_table((name, "rows", "drawn", "epochs", "share before %", "share after %", ""), rows)
     repeat = plan.largest_repeat
     typer.echo(f"largest repeat: {repeat.epochs:.4g} epochs of {printable(' / '.join(repeat.key))}")
     for leaf in plan.left_out[:_SHOWN]:

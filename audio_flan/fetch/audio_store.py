@@ -1,25 +1,29 @@
 """Clips of a built root by their ids."""
 
 import os
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from audio_flan.fetch.clip import ShardClip
+from audio_flan.fetch.clip_tables import ClipTables
+from audio_flan.fetch.read_many import read_many
 from audio_flan.fetch.stores import open_built
-from audio_flan.shards import Cell, FileFacts, Manifest, ManifestError, index_file
-from audio_flan.shards.index import ClipIndex, IndexedClip
+from audio_flan.shards import Cell, Manifest, ManifestError
+from audio_flan.shards.indexed_clip import IndexedClip
 from audio_flan.shards.names import extension_of
-from audio_flan.shards.parquet_reader import ParquetReader
 from audio_flan.waveform import AudioHeader, LazyAudio
+
+Default = TypeVar("Default")
 
 
 class AudioStore(Mapping[str, LazyAudio]):
     """The clips of a root of the indexed form by id, wherever it is: ``store["07_AMI_1"]["array"]``.
 
-    Finding a clip reads a part of an index, in a few requests where the root is remote; its rate, channels
-    and length are known then, and its bytes are fetched when they are asked for. Threads may share a store.
+    Finding a clip reads some blocks of a table on disk, or with one or two requests where the root is remote;
+    of the table nothing is kept in memory. The clip's rate, channels and length are known then, and its bytes
+    are fetched when they are asked for. Threads and forked processes may share a store; pickled, it opens the
+    same root.
 
     Parameters
     ----------
@@ -35,7 +39,7 @@ class AudioStore(Mapping[str, LazyAudio]):
     ManifestError
         When there is no finished build of the indexed form at `root`.
     OSError
-        When it cannot be read.
+        When it cannot be read. Looking up raises it as well, and `IdTableError` when a table is damaged.
     """
 
     def __init__(
@@ -47,35 +51,72 @@ class AudioStore(Mapping[str, LazyAudio]):
     ) -> None:
         self._token = token
         self._store, manifest = open_built(root, token=token, revision=revision)
-        self._files = _index_files(self.root, manifest)
-        """Index files by corpus."""
-        self._indexes: dict[str, ClipIndex] = {}
-        self._lock = threading.Lock()
+        self._tables = ClipTables(self._store, _indexed(self.root, manifest))
 
     @property
     def root(self) -> str:
         """Folder or URL."""
         return self._store.root
 
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """The corpora that have clips."""
+        return self._tables.corpora
+
     def __getitem__(self, audio_id: str) -> LazyAudio:
-        found = self._find(audio_id)
+        """Return a clip; `UnknownClipError`, a `KeyError` that names the nearest ids, when there is none."""
+        found = self._tables.find(audio_id)
         if found is None:
-            raise KeyError(f"{self.root} has no clip {audio_id!r}")
-        extension = extension_of(found.format)
-        place = Cell("", found.shard, found.id, extension, found.offset, found.nbytes, found.xxh3)
-        header = AudioHeader(found.format, found.sampling_rate, found.channels, found.frames, subtype="")
-        return LazyAudio(ShardClip(place, self.root, self._token), found.id, header=header)
+            raise self._tables.unknown(audio_id)
+        return self._audio(found)
+
+    @overload
+    def get(self, audio_id: str, /) -> LazyAudio | None: ...
+
+    @overload
+    def get(self, audio_id: str, /, default: LazyAudio | Default) -> LazyAudio | Default: ...
+
+    def get(self, audio_id: str, /, default: Default | None = None) -> LazyAudio | Default | None:
+        """Return a clip, or `default` when there is none."""
+        found = self._tables.find(audio_id)
+        return default if found is None else self._audio(found)
+
+    def get_many(self, audio_ids: Iterable[str]) -> list[LazyAudio]:
+        """Return clips, in the order of `audio_ids`, with their bytes read.
+
+        They are read in the order in which they stand in their shards. Where the root is remote, those that
+        stand close together are fetched together, and several requests are on their way at the same time. The
+        bytes of all these clips are in memory then.
+
+        Raises
+        ------
+        UnknownClipError
+            When there is no clip of an id; nothing has been read then.
+        AudioError
+            When a clip cannot be read, or its length or hash is not that of the table.
+        """
+        ids = list(audio_ids)
+        found = self._tables.find_many(ids)
+        missing = next((audio_id for audio_id in ids if audio_id not in found), None)
+        if missing is not None:
+            raise self._tables.unknown(missing)
+        read = {clip.place.audio_id: data for clip, data in read_many([*map(self._clip, found.values())])}
+        return [self._audio(found[audio_id], read[audio_id]) for audio_id in ids]
+
+    def ids(self, corpus: str) -> Iterator[str]:
+        """Yield the ids of a corpus, sorted; `UnknownNameError` when there is no such corpus."""
+        return self._tables.ids(corpus)
 
     def __contains__(self, audio_id: object) -> bool:
-        return isinstance(audio_id, str) and self._find(audio_id) is not None
+        return isinstance(audio_id, str) and self._tables.find(audio_id) is not None
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the ids, corpus by corpus, each sorted; an index is read row group by row group."""
-        for corpus in self._files:
-            yield from self._open(corpus)
+        """Yield the ids, corpus by corpus, each sorted; a megabyte of a table is read at a time."""
+        for corpus in self.corpora:
+            yield from self.ids(corpus)
 
     def __len__(self) -> int:
-        return sum(file.clips for file in self._files.values())
+        return len(self._tables)
 
     def __repr__(self) -> str:
         return f"AudioStore({self.root!r}, clips={len(self)})"
@@ -83,29 +124,20 @@ class AudioStore(Mapping[str, LazyAudio]):
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(AudioStore, self.root, token=self._token), ()
 
-    def _find(self, audio_id: str) -> IndexedClip | None:
-        with self._lock:
-            # Ids mostly begin with the name of their corpus, which saves asking the others.
-            for corpus in sorted(self._files, key=lambda corpus: not audio_id.startswith(corpus)):
-                if corpus not in self._indexes:
-                    self._indexes[corpus] = self._open(corpus)
-                found = self._indexes[corpus].find(audio_id)
-                if found is not None:
-                    return found
-        return None
+    def _audio(self, found: IndexedClip, data: bytes | None = None) -> LazyAudio:
+        header = AudioHeader(found.format, found.sampling_rate, found.channels, found.frames, subtype="")
+        return LazyAudio(self._clip(found), found.id, data=data, header=header)
 
-    def _open(self, corpus: str) -> ClipIndex:
-        file = self._files[corpus]
-        read = partial(self._store.read_range, file.path)
-        return ClipIndex(ParquetReader(f"{self.root}/{file.path}", file.nbytes, read))
+    def _clip(self, found: IndexedClip) -> ShardClip:
+        extension = extension_of(found.format)
+        place = Cell("", found.shard, found.id, extension, found.offset, found.nbytes, found.xxh3)
+        return ShardClip(place, self.root, self._token)
 
 
-def _index_files(root: str, manifest: Manifest | None) -> dict[str, FileFacts]:
+def _indexed(root: str, manifest: Manifest | None) -> Manifest:
     if manifest is None:
         raise ManifestError(f"{root} has no manifest: it is no finished build; `audio-flan build` makes one")
     if manifest.form != "indexed":
         message = f"{root} is of the {manifest.form} form, whose clips are in its rows and have no index"
         raise ManifestError(message)
-    files = {file.path: file for file in manifest.files}
-    corpora = (corpus.corpus for corpus in manifest.corpora)
-    return {corpus: files[index_file(corpus)] for corpus in corpora if index_file(corpus) in files}
+    return manifest

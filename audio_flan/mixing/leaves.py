@@ -104,6 +104,8 @@ def check_leaves(leaves: Iterable[Leaf]) -> list[Leaf]:
                 raise MixtureError(
                     f"the leaf {name} has {field} = {getattr(leaf, field)}, it cannot be negative"
                 )
+        if not leaf.available and any((leaf.input_microseconds, leaf.target_microseconds, leaf.target_bytes)):
+            raise MixtureError(f"the leaf {name} has no rows, and yet audio or text")
     if not any(leaf.available for leaf in checked):
         raise MixtureError("there are no rows to make a plan of; is a filter too strict, or the split empty?")
     return checked

@@ -13,7 +13,7 @@ from audio_flan.mixing.measures import Totals
 from audio_flan.mixing.mixture import Mixture
 from audio_flan.mixing.plan import Plan, PlannedLeaf
 from audio_flan.mixing.row_filter import NO_FILTER, RowFilter
-from audio_flan.shards.atomic import write_atomically
+from audio_flan.shards.atomic import output_path, write_atomically
 
 FORMAT: Final = 1
 """Raise it whenever the file, the hash or the rows that a plan draws become others."""
@@ -38,7 +38,7 @@ class _Format(msgspec.Struct):
 
 def write_plan(plan: Plan, path: Path) -> None:
     """Write a plan, whole or not at all."""
-    write_atomically(path, format_plan(plan).encode())
+    write_atomically(output_path(path), format_plan(plan).encode())
 
 
 def read_plan(path: Path) -> Plan:

@@ -70,6 +70,12 @@ class Quarantine:
         self.entries += other.entries[:room]
         self.by_reason += other.by_reason
 
+    def drain(self) -> "Quarantine":
+        """Return all that is here, and be empty."""
+        taken = Quarantine(self.limit, self.entries, self.by_reason)
+        self.entries, self.by_reason = [], Counter()
+        return taken
+
     @property
     def dropped(self) -> int:
         """How many entries are counted but not kept."""

@@ -63,6 +63,28 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
+class OutputError(ValueError):
+    """A path that a user has named for a file, and that is no place for one."""
+
+
+def output_path(path: Path) -> Path:
+    """Return where a file goes that a user has named: a link is followed.
+
+    Raises
+    ------
+    OutputError
+        When there is a folder or a device, or no folder to hold the file.
+    """
+    found = path.resolve()
+    if found.is_dir():
+        raise OutputError(f"{path} is a folder; name a file")
+    if found.exists() and not found.is_file():
+        raise OutputError(f"{path} is no regular file, and would be replaced; name another")
+    if not found.parent.is_dir():
+        raise OutputError(f"there is no folder {path.parent} for {path.name}; make it first")
+    return found
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a small file."""
     with atomic_path(path) as temporary:

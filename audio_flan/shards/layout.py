@@ -3,7 +3,7 @@
 ``data/<domain>/<direction>/<major>/<minor>/<split>-00000-of-00007.parquet`` with the names of configs and the
 taxonomy's direction, so that every config and split is one glob; ``sample/...``;
 ``audio/<corpus>/<corpus>-00000.tar`` or ``.parquet``;
-``index/<corpus>.parquet``; ``quarantine/<corpus>.jsonl``; ``audio_flan.json``.
+``index/<corpus>.parquet`` and ``index/<corpus>.ids``; ``quarantine/<corpus>.jsonl``; ``audio_flan.json``.
 """
 
 import re
@@ -26,6 +26,7 @@ TREE_CORPUS: Final = "_tree"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _MAX_FOLDER_LENGTH = 100
+_CLIP_FILE = re.compile(r"audio/.+-(\d{5,})\.(tar|parquet)")
 _ROW_FILE = re.compile(r"(train|validation|test)-(\d{5,})-of-(\d{5,})\.parquet")
 
 
@@ -77,9 +78,22 @@ def clip_file(corpus: str, number: int, kind: str) -> str:
     return f"audio/{folder}/{folder}-{number:05d}.{kind}"
 
 
+def parse_clip_file(path: str) -> tuple[int, str]:
+    """Return number and kind of a clip shard; `ValueError` for a path that is none."""
+    found = _CLIP_FILE.fullmatch(path)
+    if found is None:
+        raise ValueError(f"{path!r} is no path of a clip shard")
+    return int(found[1]), found[2]
+
+
 def index_file(corpus: str) -> str:
     """Return the path of the clip index of a corpus."""
     return f"index/{folder_name(corpus)}.parquet"
+
+
+def id_table_file(corpus: str) -> str:
+    """Return the path of the table by which clips of a corpus are looked up."""
+    return f"index/{folder_name(corpus)}.ids"
 
 
 def quarantine_file(corpus: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from audio_flan.shards.index import IndexedClip
+from audio_flan.shards.indexed_clip import IndexedClip
 from audio_flan.shards.schema import CELL
 
 GROUP_BYTES: Final = 8_000_000

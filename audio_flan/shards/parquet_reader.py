@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -64,14 +64,6 @@ class ParquetReader:
     def columns(self) -> list[str]:
         """Names of the columns."""
         return [str(name) for name in self._footer.schema.to_arrow_schema().names]
-
-    def lowest(self, column: str) -> list[Any]:
-        """Return the lowest value of a column in each row group; None where the file does not say it."""
-        facts = [
-            self._footer.row_group(group).column(self.columns.index(column)).statistics
-            for group in range(self._footer.num_row_groups)
-        ]
-        return [found.min if found is not None and found.has_min_max else None for found in facts]
 
     def read_group(
         self, group: int, columns: Collection[str] | None = None, *, dictionaries: Collection[str] = ()

@@ -4,13 +4,16 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from audio_flan.records.schema import AUDIO_COLUMNS
 from audio_flan.shards.row_columns import CellValue
 
 SOUND_LEAVES: Final = tuple(f"{column}.list.element.bytes" for column in AUDIO_COLUMNS)
 """Columns that are to be read as dictionaries, by their names in Parquet."""
+SECONDS_COLUMNS: Final = ("input_seconds", "output_seconds")
 
 
 def rows_of_table(table: pa.Table) -> Iterator[dict[str, Any]]:
@@ -27,6 +30,19 @@ def rows_of_table(table: pa.Table) -> Iterator[dict[str, Any]]:
 def rows_at(table: pa.Table, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
     """Yield the rows with these numbers, as `rows_of_table` does."""
     return rows_of_table(table.take(pa.array(numbers, pa.int64())))
+
+
+def microseconds_of_table(table: pa.Table) -> NDArray[np.int64]:
+    """Return the length of the sound of each row: the sum of all columns of seconds, where they are known."""
+    found = np.zeros(table.num_rows, np.int64)
+    for name in SECONDS_COLUMNS:
+        if name in table.column_names:
+            column = table[name].combine_chunks()
+            seconds = column.flatten().fill_null(0).to_numpy(zero_copy_only=False)
+            ends = np.cumsum(column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
+            sums = np.concatenate(([0], np.cumsum(np.rint(seconds * 1e6).astype(np.int64))))
+            found += np.diff(sums[ends], prepend=0)
+    return found
 
 
 def _cells(column: pa.ListArray) -> list[list[CellValue]]:

@@ -108,7 +108,7 @@ def test_licences(shared_corpus, licence):
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("domin = 'speech'", "there is no column 'domin'. Did you mean 'domain'"),
+        ("domin = 'speech'", "there is no column 'domin'; did you mean 'domain'"),
         ("max(task) = 'c'", "many rows at once"),
         ("count(*) > 3", "many rows at once"),
         ("row_number() over () > 1", "many rows at once"),
@@ -175,7 +175,7 @@ def test_errors_of_the_command(indexed_root, tmp_path):
     assert (done.returncode, done.stderr) == (1, "nothing passes\n")
     assert not ids.exists()
     for arguments, message in [
-        (("--where", "tusk = 'x'"), "error: there is no column 'tusk'. Did you mean 'task'"),
+        (("--where", "tusk = 'x'"), "error: there is no column 'tusk'; did you mean 'task'"),
         (("--plan", ids), "error: a plan is for one split: name it"),
         (("--licence", "free"), "error: there is no licence class 'free'"),
     ]:

@@ -20,7 +20,7 @@ def parquet(demo_root, tmp_path_factory) -> Built:
 
 
 def test_every_indexed_range_hashes_to_its_clip(parquet):
-    clips = [clip for path in sorted(parquet.root.glob("index/*")) for clip in read_index(path)]
+    clips = [clip for path in sorted(parquet.root.glob("index/*.parquet")) for clip in read_index(path)]
     assert len(clips) == parquet.summary.clips
     for clip in clips:
         assert clip.shard.endswith(".parquet")

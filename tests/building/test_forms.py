@@ -82,7 +82,7 @@ def test_every_clip_is_stored_once_with_its_corpus(indexed, released):
         with tarfile.open(path) as tar:
             members.update(xxh3_64_intdigest(tar.extractfile(member).read()) for member in tar)
     assert members == Counter(xxh3_64_intdigest(audio.encoded()) for audio in clips.values())
-    found = {clip.id: clip for path in indexed.root.glob("index/*") for clip in read_index(path)}
+    found = {clip.id: clip for path in indexed.root.glob("index/*.parquet") for clip in read_index(path)}
     assert set(found) == set(clips)
     for audio_id, clip in found.items():
         audio = clips[audio_id]
@@ -93,7 +93,7 @@ def test_every_clip_is_stored_once_with_its_corpus(indexed, released):
 
 
 def test_cells_agree_with_the_index(indexed):
-    index = {clip.id: clip for path in indexed.root.glob("index/*") for clip in read_index(path)}
+    index = {clip.id: clip for path in indexed.root.glob("index/*.parquet") for clip in read_index(path)}
     for row in indexed.rows():
         ids = row["input_audio_ids"] + row["output_audio_ids"]
         for audio_id, cell in zip(ids, cells_of(row), strict=True):
@@ -137,7 +137,7 @@ def test_a_config_brings_only_its_rows_and_their_clips(demo_root, out):
     rows = made.rows()
     assert {(row["task"], row["split"]) for row in rows} == {("speech_asr", "train")}
     ids = {audio_id for row in rows for audio_id in row["input_audio_ids"]}
-    assert {clip.id for path in out.glob("index/*") for clip in read_index(path)} == ids
+    assert {clip.id for path in out.glob("index/*.parquet") for clip in read_index(path)} == ids
     plan = plan_build(demo_root, config="speech_asr", splits=["train"])
     assert (plan.rows, plan.clips) == (len(rows), len(ids))
 

@@ -1,15 +1,25 @@
 """Clips by id, from a folder and over HTTP."""
 
+import multiprocessing
 import pickle
-from concurrent.futures import ThreadPoolExecutor
+import random
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 from hub.server import Hub
+from xxhash import xxh3_64_intdigest
 
 import audio_flan
+from audio_flan.fetch.clip_tables import UnknownClipError
+from audio_flan.fetch.read_many import read_many
 from audio_flan.release import open_release
-from audio_flan.shards import ManifestError, read_manifest
-from audio_flan.waveform import LazyAudio
+from audio_flan.shards import ManifestError, id_table_file, read_manifest
+from audio_flan.shards.id_table import IdTableError
+from audio_flan.taxonomy.errors import UnknownNameError
+from audio_flan.waveform import AudioError, ClipFault, LazyAudio
 
 REPO = "HKUSTAudio/Audio-FLAN"
 
@@ -61,6 +71,166 @@ def test_what_it_does_not_have(store):
     assert "99_Nobody_1" not in store
     assert 7 not in store
     assert store.get("99_Nobody_1") is None
+    assert store.get("99_Nobody_1", 3) == 3
+    known = next(iter(store))
+    assert store.get(known).id == known
+
+
+def test_a_missing_id_is_told_what_is_near_and_where_was_searched(store):
+    corpus = store.corpora[-1]
+    known = list(store.ids(corpus))
+    for wrong in (known[3] + "x", known[3][:-1] + "~", known[3].swapcase()):
+        with pytest.raises(UnknownClipError) as found:
+            store[wrong]
+        assert found.value.nearest[0] in known
+        assert set(found.value.searched) == set(store.corpora)
+        assert f"Did you mean {found.value.nearest[0]!r}" in str(found.value)
+    with pytest.raises(UnknownClipError) as found:
+        store[known[3] + "x"]
+    assert found.value.nearest[0] == known[3]
+    assert f"(searched: {corpus}," in str(found.value)
+    assert str(pickle.loads(pickle.dumps(found.value))) == str(found.value)
+
+
+def test_ids_by_corpus(store, indexed_root):
+    manifest = read_manifest(indexed_root)
+    assert store.corpora == tuple(corpus.corpus for corpus in manifest.corpora if corpus.clips)
+    for corpus in manifest.corpora[:3]:
+        ids = list(store.ids(corpus.corpus))
+        assert ids == sorted(ids)
+        assert len(ids) == corpus.clips
+    with pytest.raises(UnknownNameError, match="there is no corpus with clips"):
+        store.ids(store.corpora[0].lower() + "x")
+
+
+def test_many_at_once_come_in_the_order_asked_for(store):
+    ids = random.Random(0).choices(list(store), k=60)
+    many = store.get_many(iter(ids))
+    assert [audio.id for audio in many] == ids
+    assert [audio.encoded() for audio in many] == [store[audio_id].encoded() for audio_id in ids]
+    assert all(audio.decode().shape == (audio.channels, audio.frames) for audio in many[:5])
+    assert store.get_many([]) == []
+    with pytest.raises(UnknownClipError, match="has no clip '99_Nobody_1'"):
+        store.get_many([*ids, "99_Nobody_1"])
+
+
+def test_many_neighbours_take_few_requests(hub, indexed_root):
+    store = audio_flan.AudioStore(f"{hub.endpoint}/datasets/{REPO}/resolve/main")
+    ids = list(store.ids(store.corpora[0]))
+    hub.forget()
+    many = store.get_many(ids)
+    files = {audio.source.place.shard for audio in many}
+    assert len(hub.log) <= 2 * len(files)  # each by way of a redirect
+    assert sum(len(audio.encoded()) for audio in many) <= hub.nbytes
+    hub.forget()
+    assert [audio.encoded() for audio in many]
+    assert not hub.log
+
+
+@pytest.mark.parametrize("kind", ["flip", "truncated", "reset", "short", 503, 429])
+@pytest.mark.parametrize("pattern", ["*.ids", "*.tar"])
+def test_what_goes_wrong_in_passing_is_asked_for_again(hub, indexed_root, kind, pattern):
+    local = audio_flan.AudioStore(indexed_root)
+    ids = random.Random(1).sample(list(local), 20)
+    options = {"retry_after": 0} if isinstance(kind, int) else {}
+    hub.fail(kind, f"*{pattern}", times=2 if kind != "flip" else 1, **options)
+    store = audio_flan.AudioStore(f"{hub.endpoint}/datasets/{REPO}/resolve/main")
+    expected = [local[audio_id].encoded() for audio_id in ids]
+    assert [audio.encoded() for audio in store.get_many(ids)] == expected
+
+
+def test_a_bad_clip_among_many_is_named(indexed_root, tmp_path):
+    root = shutil.copytree(indexed_root, tmp_path / "root")
+    store = audio_flan.AudioStore(root)
+    ids = list(store)[:50]
+    place = store[ids[20]].source.place
+    with (root / place.shard).open("r+b") as shard:
+        shard.seek(place.offset + place.nbytes - 1)
+        last = shard.read(1)
+        shard.seek(place.offset + place.nbytes - 1)
+        shard.write(bytes([last[0] ^ 1]))
+    with pytest.raises(AudioError, match="its bytes have the xxh3") as error:
+        store.get_many(ids)
+    assert (error.value.audio_id, error.value.fault) == (ids[20], ClipFault.DAMAGED_AUDIO)
+    (root / place.shard).unlink()
+    with pytest.raises(AudioError) as error:
+        audio_flan.AudioStore(root).get_many(ids)
+    assert error.value.fault == ClipFault.MISSING_AUDIO
+
+
+def test_more_than_memory_holds_comes_in_portions(hub, monkeypatch):
+    monkeypatch.setattr("audio_flan.fetch.read_many._WINDOW_BYTES", 100_000)
+    store = audio_flan.AudioStore(f"{hub.endpoint}/datasets/{REPO}/resolve/main")
+    clips = [store[audio_id].source for audio_id in store]
+    found = dict(read_many(clips))
+    assert set(found) == set(clips)
+    assert all(xxh3_64_intdigest(data) == clip.place.xxh3 for clip, data in found.items())
+
+
+@pytest.mark.parametrize("change", ["cut", "flip", "missing"])
+def test_a_damaged_table_is_named(indexed_root, tmp_path, change):
+    root = shutil.copytree(indexed_root, tmp_path / "root")
+    store = audio_flan.AudioStore(root)
+    corpus = store.corpora[0]
+    known = next(store.ids(corpus))
+    path = root / id_table_file(corpus)
+    data = path.read_bytes()
+    if change == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(data[:-1] if change == "cut" else bytes([data[0] ^ 1]) + data[1:])
+    with pytest.raises(FileNotFoundError if change == "missing" else IdTableError) as error:
+        audio_flan.AudioStore(root)[known]
+    assert id_table_file(corpus) in str(error.value)
+
+
+def test_a_table_that_leads_out_of_the_root_is_refused(indexed_root, tmp_path):
+    root = shutil.copytree(indexed_root, tmp_path / "root")
+    path = root / id_table_file(audio_flan.AudioStore(root).corpora[0])
+    path.rename(tmp_path / "outside")
+    path.symlink_to(tmp_path / "outside")
+    store = audio_flan.AudioStore(root)
+    with pytest.raises(OSError, match=r"leads out of|outside"):
+        list(store)
+
+
+def test_a_root_whose_manifest_has_no_tables_is_to_be_built_again(indexed_root, tmp_path):
+    root = shutil.copytree(indexed_root, tmp_path / "root")
+    manifest = root / "audio_flan.json"
+    manifest.write_text(manifest.read_text().replace(".ids", ".idx"))
+    with pytest.raises(
+        ManifestError, match=r"has no index/.*\.ids, by which clips are found: build it again"
+    ):
+        audio_flan.AudioStore(root)
+
+
+def hashes(store, ids):
+    return [xxh3_64_intdigest(store[audio_id].encoded()) for audio_id in ids]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_other_processes_look_up_as_well(indexed_root, method):
+    store = audio_flan.AudioStore(indexed_root)
+    ids = list(store)[::25]
+    expected = hashes(store, ids)
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
+        parts = [pool.submit(hashes, store, ids[i::2]) for i in range(2)]
+        assert [part.result() for part in parts] == [expected[i::2] for i in range(2)]
+    assert hashes(store, ids) == expected
+
+
+OPEN = """
+import sys, audio_flan
+store = audio_flan.AudioStore(sys.argv[1])
+store[next(iter(store))].seconds
+print([name for name in ("pyarrow", "huggingface_hub", "fsspec", "soundfile") if name in sys.modules])
+"""
+
+
+def test_looking_up_in_a_folder_loads_no_heavy_package(indexed_root):
+    command = [sys.executable, "-c", OPEN, str(indexed_root)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_it_pickles_and_threads_share_it(store):

@@ -80,7 +80,15 @@ def test_the_hash_is_the_same_on_any_machine():
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 1}, {"revision": "r2"}, {"row_filter": RowFilter(min_seconds=1)}, {"split": "test"}, {"alpha": 0.5}, {"budget": 9}]
+    "change",
+    [
+        {"seed": 1},
+        {"revision": "r2"},
+        {"row_filter": RowFilter(min_seconds=1)},
+        {"split": "test"},
+        {"alpha": 0.5},
+        {"budget": 9},
+    ],
 )
 def test_whatever_changes_the_rows_changes_the_hash(change):
     assert plan(**change).hash != plan().hash

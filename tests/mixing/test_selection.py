@@ -1,10 +1,8 @@
 """Which rows: as many as planned, the same whatever their order, nested, in every form of the data."""
 
-import re
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -26,7 +24,6 @@ from audio_flan.mixing import (
 )
 from audio_flan.mixing.row_keys import _CHUNK_ROWS
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs/guides/balance.md"
 texts = st.text(st.characters(codec="utf-8"))
 
 
@@ -170,13 +167,6 @@ def test_a_plan_of_real_rows_is_drawn_to_the_row(indexed_root):
         assert (few.sum(), many.sum()) == (small.target, large.target)
         assert (few <= many).all()
         assert many.max() <= 2
-
-
-def test_the_guide_does_what_it_says(indexed_root, tmp_path):
-    (tmp_path / "demo-indexed").symlink_to(indexed_root)
-    code = "\n".join(re.findall("```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL))
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, capture_output=True)
-    assert (tmp_path / "plan.toml").is_file()
 
 
 def test_planning_loads_no_polars_before_it_is_needed():

@@ -182,7 +182,7 @@ def test_two_at_once(root):
 
     def again(*_):
         if not refused:
-            with pytest.raises(BuildError, match="is running, or a rebase"):
+            with pytest.raises(BuildError, match="is running, or an export, rebase"):
                 rebase(root, "https://x.org")
             refused.append(True)
 
@@ -196,7 +196,7 @@ def test_a_build_and_a_rebase_keep_out_of_each_other(demo_root, root):
 
     def build_too(*_):
         if not refused:
-            with pytest.raises(BuildError, match="is running, or a rebase"):
+            with pytest.raises(BuildError, match="is running, or an export, rebase"):
                 build(demo_root, root, config="understanding_speech", shard_size=1_000_000)
             refused.append(True)
 

@@ -24,8 +24,8 @@ cells = st.builds(
     shard=st.builds(clip_file, texts, st.integers(0, 10**6), st.sampled_from(CLIP_KINDS)),
     audio_id=texts,
     extension=st.sampled_from(["flac", "wav", "mp3", "ogg", "m4a"]),
-    offset=st.integers(0, 2**62),
-    nbytes=st.integers(0, 2**62),
+    offset=st.integers(0, 10**18 - 1),
+    nbytes=st.integers(0, 10**18 - 1),
     xxh3=st.integers(0, 2**64 - 1),
 )
 

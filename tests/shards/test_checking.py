@@ -8,7 +8,9 @@ import pytest
 
 import audio_flan
 from audio_flan.records import Reason
-from audio_flan.shards import read_manifest
+from audio_flan.shards import id_table_file, index_file, read_manifest
+from audio_flan.shards.id_table import IdTableWriter
+from audio_flan.shards.index import read_index
 from audio_flan.streaming import open_root
 
 
@@ -52,6 +54,30 @@ def test_a_missing_and_a_changed_file(root):
     assert set(reasons) == {Reason.CHANGED_FILE, Reason.BAD_CELL}
     index.unlink()
     assert check(root).entries.by_reason[Reason.MISSING_FILE] == 1
+
+
+def test_a_table_of_ids_that_says_other_things_than_the_index(root):
+    first, *_ = (corpus.corpus for corpus in read_manifest(root).corpora if corpus.clips)
+    path = id_table_file(first)
+    manifest = root / "audio_flan.json"
+    clips = list(read_index(root / index_file(first)))
+    with (root / path).open("wb") as file:
+        writer = IdTableWriter(file, first)
+        for clip in clips[:-1]:
+            writer.add(clip)
+        writer.finish()
+    old = next(file for file in read_manifest(root).files if file.path == path)
+    text = manifest.read_text()
+    manifest.write_text(text.replace(f'"nbytes": {old.nbytes}', f'"nbytes": {(root / path).stat().st_size}'))
+    entry = only(check(root))
+    assert (entry.reason, entry.file) == (Reason.CHANGED_FILE, path)
+    assert f"say different things of {clips[-1].id!r}" in entry.message
+    data = (root / path).read_bytes()
+    (root / path).write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    assert (only(check(root)).reason, only(check(root)).file) == (Reason.UNREADABLE_FILE, path)
+    manifest.write_text(manifest.read_text().replace(path, path + "x"))
+    (root / path).rename(root / (path + "x"))
+    assert (only(check(root)).reason, only(check(root)).file) == (Reason.MISSING_FILE, path)
 
 
 def test_a_changed_byte_of_a_tar_header_shows_in_the_hash_of_the_file(root):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
 from audio_flan.shards import parquet_clips
-from audio_flan.shards.index import IndexedClip
+from audio_flan.shards.indexed_clip import IndexedClip
 from audio_flan.shards.parquet_clips import ParquetClipWriter, clip_offsets
 
 

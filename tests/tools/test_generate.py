@@ -80,6 +80,10 @@ def test_each_clip_is_where_its_cell_and_the_index_say(root, rows):
                 assert found[1::4] == (clip.shard, clip.nbytes)
                 assert (found.offset, found.xxh3) == (clip.offset, clip.xxh3)
                 assert length == clip.frames / clip.sampling_rate
+    store = audio_flan.AudioStore(root)
+    assert list(store) == list(clips)
+    for audio_id in list(clips)[::500]:
+        assert store[audio_id].source.place[1::4] == (clips[audio_id].shard, clips[audio_id].nbytes)
     used = rows.select(pl.concat_list("input_audio_ids", "output_audio_ids").alias("id")).explode("id")
     assert set(used["id"]) == set(clips)
     assert sum(corpus.clips for corpus in corpora.values()) == len(clips)

@@ -17,7 +17,7 @@ from xxhash import xxh3_64_intdigest
 
 from audio_flan.shards import clip_file
 from audio_flan.shards.cell import cell_prefix
-from audio_flan.shards.index import IndexedClip
+from audio_flan.shards.indexed_clip import IndexedClip
 
 FORMAT: Final = "FLAC"
 CHANNELS: Final = 1

@@ -35,12 +35,13 @@ from audio_flan.shards import (
     Manifest,
     Recipe,
     RowCount,
+    id_table_file,
     index_file,
     row_file,
     write_manifest,
 )
 from audio_flan.shards.hashing import hash_file
-from audio_flan.shards.index import write_index
+from audio_flan.shards.index import write_index_and_table
 from audio_flan.shards.manifest import taxonomy_hash
 from audio_flan.shards.row_files import GROUP_ROWS, RowFileWriter
 
@@ -68,11 +69,11 @@ class PlannedFile(NamedTuple):
 
 
 class CorpusClips(NamedTuple):
-    """How much there is of the clips of a corpus, and their index where one is asked for."""
+    """How much there is of the clips of a corpus, and the files of their index where one is asked for."""
 
     nbytes: int
     seconds: float
-    index: FileFacts | None
+    index: list[FileFacts]
 
 
 def plan_files(leaves: list[Leaf], shard_rows: int) -> Iterator[PlannedFile]:
@@ -120,13 +121,18 @@ def describe_corpus(out: Path, corpus: Corpus, seed: int, index: bool) -> Corpus
     nbytes = frames = 0
     for _, facts in sorted_clips(corpus, seed):
         nbytes, frames = nbytes + int(facts.nbytes.sum()), frames + int(facts.frames.sum())
-    written = None
+    written = list[FileFacts]()
     if index:
-        path = out / index_file(corpus.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        paths = index_file(corpus.name), id_table_file(corpus.name)
+        files = [out / path for path in paths]
+        files[0].parent.mkdir(parents=True, exist_ok=True)
         blocks = sorted_clips(corpus, seed)
-        count = write_index(path, chain.from_iterable(indexed_clips(corpus, *block) for block in blocks))
-        written = FileFacts(index_file(corpus.name), path.stat().st_size, hash_file(path), clips=count)
+        clips = chain.from_iterable(indexed_clips(corpus, *block) for block in blocks)
+        count = write_index_and_table(*files, corpus.name, clips)
+        written = [
+            FileFacts(path, file.stat().st_size, hash_file(file), clips=count)
+            for path, file in zip(paths, files, strict=True)
+        ]
     return CorpusClips(nbytes, round(frames / corpus.sampling_rate, 6), written)
 
 
@@ -204,7 +210,7 @@ def generate(options: argparse.Namespace) -> Manifest:
             if 10 * rows // options.rows > 10 * said // options.rows:
                 print(f"{rows:,} of {options.rows:,} rows", file=sys.stderr)
         clips = dict(zip(corpora, (each.result() for each in described), strict=True))
-    files += [each.index for each in clips.values() if each.index]
+    files += chain.from_iterable(each.index for each in clips.values())
     manifest = make_manifest(options, files, counts, clips)
     write_manifest(out, manifest)
     return manifest

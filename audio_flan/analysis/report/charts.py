@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from audio_flan.analysis.counts import cross_tabulate
-from audio_flan.shards.atomic import write_atomically
+from audio_flan.shards.atomic import output_path, write_atomically
 from audio_flan.taxonomy import resolve_config
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def write_plot(stats: "Stats", path: Path) -> None:
         raise ValueError("there are no rows to draw")
     whole = _specification(alt.vconcat(*figures, spacing=40))
     if path.suffix.lower() == ".svg":
-        write_atomically(path, vl_convert.vegalite_to_svg(whole).encode())
+        write_atomically(output_path(path), vl_convert.vegalite_to_svg(whole).encode())
     else:
-        write_atomically(path, vl_convert.vegalite_to_png(whole, scale=_PIXELS_PER_POINT))
+        write_atomically(output_path(path), vl_convert.vegalite_to_png(whole, scale=_PIXELS_PER_POINT))
 
 
 def _figures(stats: "Stats") -> "dict[str, alt.VConcatChart]":

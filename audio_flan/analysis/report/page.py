@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from audio_flan.analysis.report.charts import charts_of, check_can_draw
 from audio_flan.analysis.report.tables import tables_of
 from audio_flan.analysis.report.values import Value, ValueTable
-from audio_flan.shards.atomic import write_atomically
+from audio_flan.shards.atomic import output_path, write_atomically
 
 if TYPE_CHECKING:
     from audio_flan.analysis.measured import Stats
@@ -26,7 +26,7 @@ def write_page(stats: "Stats", path: Path) -> None:
         When the extra ``report`` is not installed.
     """
     check_can_draw()
-    write_atomically(path, page(stats).encode())
+    write_atomically(output_path(path), page(stats).encode())
 
 
 def page(stats: "Stats") -> str:

@@ -8,6 +8,7 @@ from audio_flan.release.report import Progress
 from audio_flan.shards.checking.clips import NO_CLIPS, check_clips
 from audio_flan.shards.checking.files import check_files
 from audio_flan.shards.checking.rows import Counts, check_rows
+from audio_flan.shards.checking.tables import check_tables
 from audio_flan.shards.layout import MANIFEST_NAME
 from audio_flan.shards.manifest import REBASE_NAME, Manifest
 from audio_flan.shards.store import Store
@@ -24,8 +25,9 @@ def check_root(
 ) -> Report:
     """Check every file, every clip and every row of a built root.
 
-    Every clip is read, its hash compared with the index (indexed form) and its header parsed; every cell must
-    point to such a clip; rows must be as many as the manifest says, and stand in the file of their task.
+    Every clip is read, its hash compared with the index (indexed form) and its header parsed; the tables of
+    ids must have the clips of the index; every cell must point to such a clip; rows must be as many as the
+    manifest says, and stand in the file of their task.
 
     Parameters
     ----------
@@ -50,6 +52,7 @@ def check_root(
         clips = check_clips(
             store, manifest, report, bad_files, decode=decode, workers=workers, progress=progress
         )
+        check_tables(store, manifest, report, bad_files)
     counts = check_rows(
         store, manifest, report, clips, bad_files, decode=decode, workers=workers, progress=progress
     )

@@ -14,7 +14,7 @@ from xxhash import xxh3_64_intdigest
 from audio_flan.records import Reason
 from audio_flan.release import Entry, Report
 from audio_flan.release.report import Progress
-from audio_flan.shards.index import IndexedClip
+from audio_flan.shards.indexed_clip import IndexedClip
 from audio_flan.shards.layout import index_file
 from audio_flan.shards.manifest import FileFacts, Manifest
 from audio_flan.shards.parquet_reader import ParquetError, ParquetReader
