@@ -55,7 +55,5 @@ def test_a_stream_of_a_remote_root_fetches_few_runs(indexed_root):
             local = names(audio_flan.stream(indexed_root, "music", shuffle=shuffle))
             hub.forget()
             assert names(audio_flan.stream(root, "music", shuffle=shuffle)) == local
-            tars = [
-                exchange for exchange in hub.log if exchange.kind == "cdn GET" and ".tar" in exchange.path
-            ]
+            tars = [each for each in hub.log if each.kind == "cdn GET" and ".tar" in each.path]
             assert 0 < len(tars) <= 4 * len(list(indexed_root.glob("audio/*")))
