@@ -11,9 +11,18 @@ from xxhash import xxh3_64_hexdigest
 
 from audio_flan.records import SPLITS, resolve_split
 from audio_flan.release import Quarantine
+from audio_flan.streaming.decode_ahead import Job, make_rows
 from audio_flan.streaming.release_rows import ReleaseRows
 from audio_flan.streaming.roots import open_root
-from audio_flan.streaming.rows import QUARANTINE_LIMIT, OnError, Row, Wish, check_columns
+from audio_flan.streaming.rows import (
+    PREFETCH_BYTES,
+    QUARANTINE_LIMIT,
+    Ahead,
+    OnError,
+    Row,
+    Wish,
+    check_columns,
+)
 from audio_flan.streaming.share import Share, Uneven
 from audio_flan.streaming.source import RowSource
 from audio_flan.taxonomy import UnknownNameError, resolve_config
@@ -42,6 +51,10 @@ def stream(
     uneven: Uneven = "drop",
     columns: Sequence[str] | None = None,
     on_error: OnError = "raise",
+    sampling_rate: int | None = None,
+    channels: int | None = None,
+    decode_threads: int = 0,
+    prefetch_bytes: int = PREFETCH_BYTES,
     token: str | bool | None = None,
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -71,6 +84,13 @@ def stream(
     on_error : {"raise", "skip", "null"}
         What a clip that cannot be read does: stop with `AudioError`; leave its row out; put None in its
         place. The latter two decode each clip before its row is given, and name it in ``quarantine``.
+    sampling_rate, channels : int, optional
+        Of what decoding a clip returns, as in `LazyAudio.decode`; None for the clip's own.
+    decode_threads : int
+        Threads that read and decode clips before it is the turn of their rows. Rows, their order, errors and
+        states are the same for any number.
+    prefetch_bytes : int
+        Memory for what these threads have made, in bytes, beside the few rows that they are making.
     token : str or bool, optional
         Hub token, for gated repos.
     revision : str, optional
@@ -98,7 +118,15 @@ def stream(
     >>> for row in audio_flan.stream("demo", "speech_asr"):  # doctest: +SKIP
     ...     print(row["output"], row["input_audio"][0]["array"].shape)
     """
-    wish = Wish(resolve_config(config), resolve_splits(split), check_columns(columns), on_error)
+    wish = Wish(
+        resolve_config(config),
+        resolve_splits(split),
+        check_columns(columns),
+        on_error,
+        sampling_rate,
+        channels,
+        Ahead(decode_threads, prefetch_bytes),
+    )
     share = Share(rank, world_size, uneven)
     source = open_root(root, token=token, revision=revision, cache_dir=cache_dir)
     if isinstance(source, ReleaseRows):
@@ -143,6 +171,10 @@ class _Position:
     row: int = 0
 
 
+def _no_row(quarantine: Quarantine) -> None:
+    """Make none: the end of a stream."""
+
+
 class RowStream:
     """Rows of a config and its splits, in the order of the files and of the rows in them.
 
@@ -180,19 +212,14 @@ class RowStream:
 
     def _rows(self, start: _Position, position: _Position) -> Iterator[Row]:
         given = False
-        try:
-            for index in range(start.file, len(self.files)):
-                skip = start.row if index == start.file else 0
-                position.file, position.row = index, skip
-                for row in self.source.rows(self.files[index], self.wish, self.quarantine, skip):
-                    position.row += 1
-                    if row is not None:
-                        given = True
-                        yield row
-            position.file, position.row = len(self.files), 0
-        finally:
-            if not sys.is_finalizing():  # an iterator that is left behind ends with the interpreter
-                self.source.end_pass()
+        for (position.file, position.row, found), row in make_rows(
+            self._jobs(start), self.quarantine, self.wish.ahead
+        ):
+            if found:
+                self.quarantine.merge(found)
+            if row is not None:
+                given = True
+                yield row
         if not given and start == _Position():
             logger.warning("%s has no rows of %s", self.source.root, self._name)
         if self.quarantine:
@@ -202,6 +229,20 @@ class RowStream:
                 self.source.root,
                 self.quarantine,
             )
+
+    def _jobs(self, start: _Position) -> Iterator[Job[tuple[int, int, Quarantine | None]]]:
+        """Yield each row with its position, and the records before it that make no row."""
+        found = Quarantine(QUARANTINE_LIMIT)
+        try:
+            for index in range(start.file, len(self.files)):
+                skip = start.row if index == start.file else 0
+                makers = self.source.row_makers(self.files[index], self.wish, found, skip)
+                for row, make in enumerate(makers, skip + 1):
+                    yield Job((index, row, found.drain() if found else None), make)
+            yield Job((len(self.files), 0, found), _no_row)
+        finally:
+            if not sys.is_finalizing():  # an iterator that is left behind ends with the interpreter
+                self.source.end_pass()
 
     def __len__(self) -> int:
         """Count the rows; of a release, reads the metadata files that the catalogue does not know yet."""

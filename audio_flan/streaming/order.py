@@ -16,7 +16,8 @@ A permutation sorts by SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable 
 generators") of seed, epoch and number, which is the same everywhere.
 """
 
-from typing import Final, NamedTuple
+from collections import deque
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ ORDER_VERSION: Final = 1
 WINDOW_ROWS: Final = 1 << 17
 BLOCK_ROWS: Final = 16
 LANES: Final = 32
+_WINDOWS_KEPT: Final = 4
+"""Batches in which rows waited for others of their length ask for rows of a few windows by turns."""
 
 Numbers = NDArray[np.int64]
 
@@ -65,6 +68,10 @@ class Order:
         """First of the permuted groups of each window."""
         self._starts = starts[self._bounds]
         self._rows = int(group_rows.sum())
+        self._recent: deque[Window] = deque(maxlen=_WINDOWS_KEPT)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_recent": deque(maxlen=_WINDOWS_KEPT)}
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -85,6 +92,38 @@ class Order:
         groups = self._groups[self._bounds[number] : end]
         start = int(self._starts[number])
         return Window(start, *(self._plain(groups) if self._key is None else self._shuffled(groups)))
+
+    def places(self, positions: Numbers) -> tuple[Numbers, Numbers]:
+        """Return what stands at some positions: the number of each row's group, and its number in it.
+
+        Parameters
+        ----------
+        positions : numpy.ndarray
+            int64, shape (rows,), in any order.
+
+        Raises
+        ------
+        IndexError
+            When there is no such position.
+        """
+        groups, rows = np.empty_like(positions), np.empty_like(positions)
+        by_position = np.argsort(positions, kind="stable")
+        ascending = positions[by_position]
+        first = 0
+        while first < len(positions):
+            window = self._recent_window(int(ascending[first]))
+            end = int(np.searchsorted(ascending, window.start + len(window.rows)))
+            inside, these = ascending[first:end] - window.start, by_position[first:end]
+            groups[these], rows[these] = window.groups[inside], window.rows[inside]
+            first = end
+        return groups, rows
+
+    def _recent_window(self, position: int) -> Window:
+        for window in self._recent:
+            if 0 <= position - window.start < len(window.rows):
+                return window
+        self._recent.appendleft(self.window_at(position))
+        return self._recent[0]
 
     def _plain(self, groups: Numbers) -> tuple[Numbers, Numbers]:
         sizes = self._sizes[groups]

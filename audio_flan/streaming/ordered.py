@@ -2,8 +2,10 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -12,10 +14,11 @@ from xxhash import xxh3_64_hexdigest
 from audio_flan.release import Quarantine
 from audio_flan.shards import FileFacts
 from audio_flan.streaming.clips_ahead import ClipsAhead, StoredRow
-from audio_flan.streaming.order import BLOCK_ROWS, LANES, ORDER_VERSION, Order, Window
+from audio_flan.streaming.decode_ahead import Job, make_rows
+from audio_flan.streaming.order import BLOCK_ROWS, LANES, ORDER_VERSION, Numbers, Order
 from audio_flan.streaming.row_groups import RowGroups
 from audio_flan.streaming.rows import QUARANTINE_LIMIT, Row, Wish
-from audio_flan.streaming.shard_rows import ShardRows
+from audio_flan.streaming.shard_rows import ShardRows, columns_to_read
 from audio_flan.streaming.share import Share
 from audio_flan.streaming.torch_dataset import TorchDataset
 
@@ -58,7 +61,7 @@ class OrderedStream(TorchDataset):
         self.source, self.wish, self.share, self.epoch = source, wish, share, epoch
         self.seed = seed
         self.files: Sequence[FileFacts] = source.files(wish.config, wish.splits)
-        self._groups = RowGroups(source, self.files, wish)
+        self._groups = RowGroups(source, self.files, columns_to_read(wish))
         self._order = Order(self._groups.sizes, seed, epoch)
         self.quarantine = Quarantine(QUARANTINE_LIMIT)
         self._start = self._steps = 0
@@ -78,35 +81,42 @@ class OrderedStream(TorchDataset):
                 yield row
         self._steps = share.steps(start, len(self._order))
 
-    def walk(self, share: Share, start: int) -> Iterator[tuple[int, Row | None]]:
+    def walk(
+        self, share: Share, start: int, steps: Iterable[int] | None = None
+    ) -> Generator[tuple[int, Row | None], None, None]:
         """Yield the rows of a share from a position on, with the steps made; None for one that is skipped.
 
         The position and the state of the stream itself stay as they are.
+
+        Parameters
+        ----------
+        share : Share
+        start : int
+        steps : iterable of int, optional
+            Steps to make, in any order; None for those of the share.
         """
         self.quarantine = quarantine = Quarantine(QUARANTINE_LIMIT)
-        rows = self._stored_rows(share, start)
+        rows = self._stored_rows(share, start, share.own_steps(start, self.total) if steps is None else steps)
         with ClipsAhead(self.source, rows) if self._fetches else nullcontext(rows) as stored:
-            for step, place, row in stored:
-                yield step + 1, self.source.finished(row, self.wish, place, quarantine)
+            jobs = (
+                Job(step + 1, partial(self.source.finished, row, self.wish, place))
+                for step, place, row in stored
+            )
+            yield from make_rows(jobs, quarantine, self.wish.ahead)
         if quarantine:
             logger.warning("%s of %s: %s", self.wish.config.name, self.source.root, quarantine)
 
-    def _stored_rows(self, share: Share, start: int) -> Iterator[StoredRow]:
-        """Yield the rows of a share with their steps, their audio as it is stored."""
-        total = len(self._order)
-        own = share.own_steps(start, total)
-        window = Window(0, np.empty(0, np.int64), np.empty(0, np.int64))
-        for first in range(0, len(own), _ROWS_AT_ONCE):
-            steps = own[first : first + _ROWS_AT_ONCE]
-            places = []
-            for step in steps:
-                position = share.position(start, total, step)
-                if not 0 <= position - window.start < len(window.rows):
-                    window = self._order.window_at(position)
-                places.append((window.groups[position - window.start], window.rows[position - window.start]))
-            groups, numbers = np.array(places, np.int64).T
-            for step, (place, row) in zip(steps, self._groups.rows(groups, numbers), strict=True):
+    def _stored_rows(self, share: Share, start: int, steps: Iterable[int]) -> Iterator[StoredRow]:
+        """Yield the rows of some steps, their audio as it is stored."""
+        left = iter(steps)
+        while some := list(islice(left, _ROWS_AT_ONCE)):
+            rows = self._groups.rows(*self.places(share, start, some))
+            for step, (place, row) in zip(some, rows, strict=True):
                 yield StoredRow(step, place, row)
+
+    def places(self, share: Share, start: int, steps: Sequence[int]) -> tuple[Numbers, Numbers]:
+        """Return the row group of the row of each step, and its number in it."""
+        return self._order.places(np.array([share.position(start, self.total, step) for step in steps]))
 
     @property
     def _fetches(self) -> bool:

@@ -1,6 +1,7 @@
 """Rows of the release form: records of metadata files, and clips by the scp files."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 from audio_flan.records import SPLITS, Instance
 from audio_flan.release import (
@@ -13,8 +14,9 @@ from audio_flan.release import (
     Survey,
     read_instances,
 )
+from audio_flan.release.reader import Placed
 from audio_flan.release.report import Progress
-from audio_flan.streaming.rows import NO_CLIPS, Clips, Place, Row, SkipRow, Wish, listen
+from audio_flan.streaming.rows import NO_CLIPS, Clips, MakeRow, Place, Row, SkipRow, Wish, listen
 from audio_flan.taxonomy import Config
 from audio_flan.waveform import LazyAudio
 
@@ -47,7 +49,13 @@ class ReleaseRows:
     def rows(
         self, file: MetadataFile, wish: Wish, quarantine: Quarantine, skip: int = 0
     ) -> Iterator[Row | None]:
-        """Yield rows; reading a file to its end tells the catalogue what it holds."""
+        """Yield rows, one after the other."""
+        return (make(quarantine) for make in self.row_makers(file, wish, quarantine, skip))
+
+    def row_makers(
+        self, file: MetadataFile, wish: Wish, quarantine: Quarantine, skip: int = 0
+    ) -> Iterator[MakeRow]:
+        """Yield what makes each row; reading a file to its end tells the catalogue what it holds."""
         if self.release.nothing_in(file, wish.config, wish.splits):
             return
         survey = Survey(file)
@@ -56,17 +64,7 @@ class ReleaseRows:
             survey.add_fault(entry)
             quarantine.add(entry)
 
-        clips = self.release.clips
-
-        def find(audio_id: str) -> LazyAudio:
-            return LazyAudio(clips.locate(audio_id), audio_id)
-
-        tasks, splits, columns, wants_clips = (
-            wish.config.task_names,
-            wish.splits,
-            wish.columns,
-            wish.wants_clips,
-        )
+        tasks, splits = wish.config.task_names, wish.splits
         for placed in read_instances(self.release.tree, file, report):
             instance = placed.instance
             survey.add(instance)
@@ -75,18 +73,26 @@ class ReleaseRows:
             if skip:
                 skip -= 1
                 continue
-            inputs = outputs = NO_CLIPS
-            if wants_clips:
-                place = Place(file.path, placed.line, placed.byte_offset, instance.uuid)
-                try:
-                    inputs = listen(instance.input_audio_ids, find, wish, place, quarantine)
-                    outputs = listen(instance.output_audio_ids, find, wish, place, quarantine)
-                except SkipRow:
-                    yield None
-                    continue
-            row = _row(instance, file.corpus, inputs, outputs)
-            yield row if columns is None else {name: row[name] for name in columns}
+            yield partial(self._finished, placed, file, wish)
         self.release.catalogue.put(file, survey.facts())
+
+    def _finished(self, placed: Placed, file: MetadataFile, wish: Wish, quarantine: Quarantine) -> Row | None:
+        instance = placed.instance
+        inputs = outputs = NO_CLIPS
+        if wish.wants_clips:
+            find = partial(self._find, wish)
+            place = Place(file.path, placed.line, placed.byte_offset, instance.uuid)
+            try:
+                inputs = listen(instance.input_audio_ids, find, wish, place, quarantine)
+                outputs = listen(instance.output_audio_ids, find, wish, place, quarantine)
+            except SkipRow:
+                return None
+        row = _row(instance, file.corpus, inputs, outputs)
+        return row if wish.columns is None else {name: row[name] for name in wish.columns}
+
+    def _find(self, wish: Wish, audio_id: str) -> LazyAudio:
+        source = self.release.clips.locate(audio_id)
+        return LazyAudio(source, audio_id, sampling_rate=wish.sampling_rate, channels=wish.channels)
 
     def count(self, files: Sequence[MetadataFile], config: Config, splits: Collection[str]) -> int:
         """Count rows; reads the metadata files that the catalogue does not know yet."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from audio_flan.records.schema import COLUMNS
 from audio_flan.shards import FileFacts, ManifestError
 from audio_flan.shards.parquet_reader import ParquetError, ParquetReader
-from audio_flan.shards.row_tables import SOUND_LEAVES, rows_at
-from audio_flan.streaming.rows import Place, Row, Wish
-from audio_flan.streaming.shard_rows import ShardRows, columns_to_read
+from audio_flan.shards.row_tables import SOUND_LEAVES, microseconds_of_table, rows_at
+from audio_flan.streaming.rows import Place, Row
+from audio_flan.streaming.shard_rows import ShardRows
 
 GROUP_BYTES: Final = 256 << 20
 """Memory for row groups, in bytes; one is always kept."""
@@ -26,8 +26,8 @@ class RowGroups:
     ----------
     source : ShardRows
     files : sequence of FileFacts
-    wish : Wish
-        Which columns to read, and what a bad clip does.
+    columns : list of str, optional
+        Columns to read; None for all.
     budget_bytes : int
         Memory for groups.
 
@@ -38,9 +38,13 @@ class RowGroups:
     """
 
     def __init__(
-        self, source: ShardRows, files: Sequence[FileFacts], wish: Wish, budget_bytes: int = GROUP_BYTES
+        self,
+        source: ShardRows,
+        files: Sequence[FileFacts],
+        columns: list[str] | None,
+        budget_bytes: int = GROUP_BYTES,
     ) -> None:
-        self._source, self._files, self._wish, self._budget = source, files, wish, budget_bytes
+        self._source, self._files, self._columns, self._budget = source, files, columns, budget_bytes
         for file in files:
             if sum(file.groups) != file.rows:
                 message = f"{source.root}: the manifest does not say which row groups {file.path} has"
@@ -78,6 +82,20 @@ class RowGroups:
         keys = zip(groups.tolist(), numbers.tolist(), strict=True)
         return [(self._place(*key, found[key]["uuid"]), dict(found[key])) for key in keys]
 
+    def microseconds(self, groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the length of the sound of some rows, of all columns of seconds that are read.
+
+        Parameters
+        ----------
+        groups, numbers : numpy.ndarray
+            As in `rows`.
+        """
+        found = np.empty(len(groups), np.int64)
+        for group in dict.fromkeys(groups.tolist()):
+            here = groups == group
+            found[here] = microseconds_of_table(self._table(group))[numbers[here]]
+        return found
+
     def _place(self, group: int, number: int, uuid: str) -> Place:
         first = int(self.sizes[self._first_group[group] : group].sum())
         return Place(self._files[self._file_of[group]].path, first + number + 1, None, uuid)
@@ -89,7 +107,7 @@ class RowGroups:
             return table
         reader = self._open(int(self._file_of[group]))
         table = reader.read_group(
-            int(group - self._first_group[group]), columns_to_read(self._wish), dictionaries=SOUND_LEAVES
+            int(group - self._first_group[group]), self._columns, dictionaries=SOUND_LEAVES
         )
         if table.num_rows != self.sizes[group]:
             expected = int(self.sizes[group])
@@ -108,7 +126,7 @@ class RowGroups:
             file = self._files[number]
             name, read = f"{self._source.root}/{file.path}", partial(self._source.store.read_range, file.path)
             reader = ParquetReader(name, file.nbytes, read)
-            missing = [each for each in columns_to_read(self._wish) or COLUMNS if each not in reader.columns]
+            missing = [each for each in self._columns or COLUMNS if each not in reader.columns]
             if missing:
                 raise ParquetError(f"{name} has no column {missing[0]!r}")
             self._reader = number, reader

@@ -12,8 +12,11 @@ from audio_flan.waveform import AudioError, ClipFault, LazyAudio
 
 QUARANTINE_LIMIT: Final = 10_000
 """Entries that a stream keeps; beyond it they are only counted."""
+PREFETCH_BYTES: Final = 64 << 20
 OnError = Literal["raise", "skip", "null"]
 Row = dict[str, Any]
+MakeRow = Callable[[Quarantine], Row | None]
+"""Makes a row, and names in the quarantine what it leaves out; None for a row that is skipped."""
 
 Clips = tuple[list[LazyAudio | None], list[float | None]]
 """Clips and their lengths in seconds."""
@@ -40,6 +43,25 @@ def check_columns(columns: Collection[str] | None) -> tuple[str, ...] | None:
     return tuple(column for column in COLUMNS if column in columns)
 
 
+class Ahead(NamedTuple):
+    """How many rows to make before it is their turn.
+
+    Attributes
+    ----------
+    threads : int
+        Threads that make them, and decode their clips; 0 for none.
+    nbytes : int
+        Memory for what is made, in bytes, beside the few rows that are being made.
+    """
+
+    threads: int = 0
+    nbytes: int = PREFETCH_BYTES
+
+
+IN_TURN: Final = Ahead()
+"""Each row is made when it is asked for."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """What a stream is asked for.
@@ -54,16 +76,31 @@ class Wish:
         ``raise`` stops at a clip that is missing or whose header is bad, and leaves decoding until it is
         asked for. ``skip`` and ``null`` decode each clip before the row is given out, since only then is it
         known to be whole: a row with a bad clip is left out, or has None in its place.
+    sampling_rate, channels : int, optional
+        Of what decoding a clip returns, as in `LazyAudio`.
+    ahead : Ahead
+        How many rows to make before it is their turn.
     """
 
     config: Config
     splits: tuple[str, ...]
     columns: tuple[str, ...] | None = None
     on_error: OnError = "raise"
+    sampling_rate: int | None = None
+    channels: int | None = None
+    ahead: Ahead = IN_TURN
 
     def __post_init__(self) -> None:
         if self.on_error not in _ON_ERROR:
             raise ValueError(f"on_error must be one of {', '.join(_ON_ERROR)}, got {self.on_error!r}")
+        for name, value in (("sampling_rate", self.sampling_rate), ("channels", self.channels)):
+            if value is not None and (type(value) is not int or value < 1):
+                raise ValueError(f"{name} must be a positive whole number or None, got {value!r}")
+        if self.ahead.threads < 0 or self.ahead.nbytes < 1:
+            raise ValueError(
+                "decode_threads must be 0 or more and prefetch_bytes at least 1, "
+                f"got {self.ahead.threads!r} and {self.ahead.nbytes!r}"
+            )
 
     @property
     def wants_clips(self) -> bool:

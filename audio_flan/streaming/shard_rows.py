@@ -17,7 +17,7 @@ from audio_flan.shards.row_columns import CellValue
 from audio_flan.shards.row_tables import SOUND_LEAVES, rows_of_table
 from audio_flan.shards.store import Store
 from audio_flan.shards.summary import summarise_root
-from audio_flan.streaming.rows import CLIP_COLUMNS, Place, Row, SkipRow, Wish, listen
+from audio_flan.streaming.rows import CLIP_COLUMNS, MakeRow, Place, Row, SkipRow, Wish, listen
 from audio_flan.taxonomy import Config
 from audio_flan.waveform import AudioError, BytesSource, ClipFault, LazyAudio
 
@@ -55,14 +55,22 @@ class ShardRows:
     def rows(
         self, file: FileFacts, wish: Wish, quarantine: Quarantine, skip: int = 0
     ) -> Iterator[Row | None]:
-        """Yield rows; only the row groups after the first `skip` rows are read.
+        """Yield rows, one after the other; errors are those of `row_makers` and of `finished`."""
+        return (make(quarantine) for make in self.row_makers(file, wish, quarantine, skip))
+
+    def row_makers(
+        self,
+        file: FileFacts,
+        wish: Wish,
+        quarantine: Quarantine,  # noqa: ARG002 - all rows can be read
+        skip: int = 0,
+    ) -> Iterator[MakeRow]:
+        """Yield what makes each row; only the row groups after the first `skip` rows are read.
 
         Raises
         ------
         ParquetError
             When the file is damaged or is not one of ours.
-        AudioError
-            With ``on_error="raise"``, for a cell that points nowhere.
         """
         reader = ParquetReader(
             f"{self.root}/{file.path}", file.nbytes, partial(self.store.read_range, file.path)
@@ -79,11 +87,19 @@ class ShardRows:
             table = reader.read_group(group, wanted, dictionaries=SOUND_LEAVES)
             start = max(skip - first, 0)
             for number, row in enumerate(rows_of_table(table.slice(start)), first + start + 1):
-                yield self.finished(row, wish, Place(file.path, number, None, row["uuid"]), quarantine)
+                yield partial(self.finished, row, wish, Place(file.path, number, None, row["uuid"]))
             first += rows
 
     def finished(self, row: Row, wish: Wish, place: Place, quarantine: Quarantine) -> Row | None:
-        """Turn the cells of a row into clips, and leave out what only helped; None to skip the row."""
+        """Turn the cells of a row into clips, and leave out what only helped; None to skip the row.
+
+        Raises
+        ------
+        ParquetError
+            With ``on_error="raise"``, for a row whose ids and cells do not belong together.
+        AudioError
+            With ``on_error="raise"``, for a cell that points nowhere.
+        """
         if _needs_sound(wish):
             try:
                 for side in _SIDES:
@@ -103,22 +119,24 @@ class ShardRows:
             quarantine.add(Entry(place.file, place.line, None, Reason.BAD_CELL, message, None, place.uuid))
             raise SkipRow
         if wish.on_error == "raise":  # the lengths are known: nothing has to be read
-            row[f"{side}_audio"] = [self._clip(*pair) for pair in zip(ids, cells, strict=True)]
+            row[f"{side}_audio"] = [self._clip(*pair, wish) for pair in zip(ids, cells, strict=True)]
             return
         cell_of = dict(zip(ids, cells, strict=True))
 
         def find(audio_id: str) -> LazyAudio:
-            return self._clip(audio_id, cell_of[audio_id])
+            return self._clip(audio_id, cell_of[audio_id], wish)
 
         clips, seconds = listen(ids, find, wish, place, quarantine)
         row[f"{side}_audio"], row[f"{side}_seconds"] = clips, seconds
 
-    def _clip(self, audio_id: str, cell: CellValue) -> LazyAudio:
+    def _clip(self, audio_id: str, cell: CellValue, wish: Wish) -> LazyAudio:
         data, path = cell
+        rate, channels = wish.sampling_rate, wish.channels
         if data is not None:
-            return LazyAudio(BytesSource(data, path), audio_id, data=data)
+            source = BytesSource(data, path)
+            return LazyAudio(source, audio_id, data=data, sampling_rate=rate, channels=channels)
         try:
-            return LazyAudio(self.store.clip(path), audio_id)
+            return LazyAudio(self.store.clip(path), audio_id, sampling_rate=rate, channels=channels)
         except CellError as error:
             raise AudioError(audio_id, self.root, ClipFault.UNREADABLE_AUDIO, str(error)) from None
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from audio_flan.release import Quarantine, Report, Summary
 from audio_flan.release.report import Progress
-from audio_flan.streaming.rows import Row, Wish
+from audio_flan.streaming.rows import MakeRow, Row, Wish
 from audio_flan.taxonomy import Config
 
 
@@ -33,6 +33,16 @@ class RowSource(Protocol):
 
     def rows(self, file: Any, wish: Wish, quarantine: Quarantine, skip: int = 0) -> Iterator[Row | None]:  # noqa: ANN401
         """Yield the rows of a file after the first `skip`; None for one left out by ``on_error="skip"``."""
+        ...
+
+    def row_makers(
+        self,
+        file: Any,  # noqa: ANN401 - a file of this source
+        wish: Wish,
+        quarantine: Quarantine,
+        skip: int = 0,
+    ) -> Iterator[MakeRow]:
+        """Yield what makes each of these rows, in any thread; records that make none go to `quarantine`."""
         ...
 
     def count(self, files: Sequence[Any], config: Config, splits: Collection[str]) -> int:

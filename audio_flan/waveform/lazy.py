@@ -8,6 +8,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_flan.waveform.channels import remix
 from audio_flan.waveform.decoders.ladder import decoder_for
 from audio_flan.waveform.errors import AudioError, ClipError, ClipFault
 from audio_flan.waveform.header import AudioHeader, NeedsWholeClip, read_header
@@ -190,31 +191,44 @@ class LazyAudio(Mapping[str, Any], str):
         ValueError
             The segment does not lie in the clip, or the channels cannot be had without a choice.
         """
-        samples, self._samples = self._samples, None
-        if samples is None or start_s != 0 or end_s is not None:
-            samples = self._decode(start_s, end_s)
-        header = self.header
         channels = self._channels if channels is None else channels
-        if channels is not None and channels != header.channels:
-            samples = self._mix(samples, channels)
         rate = self._sampling_rate if sampling_rate is None else sampling_rate
-        if rate is not None and rate != header.sampling_rate:
+        samples, self._samples = self._samples, None
+        if samples is not None and start_s == 0 and end_s is None:
+            header = self.header
+            wanted = rate or header.sampling_rate, channels or header.channels
+            if wanted == (self.sampling_rate, self.channels):
+                return samples
+        # What was decoded ahead is as this object was made; only of what is as stored can all else be made.
+        if samples is None or start_s != 0 or end_s is not None or self._sampling_rate or self._channels:
+            samples = self._decode(start_s, end_s)
+        if channels is not None:
+            samples = remix(samples, channels, self.id)
+        if rate is not None and rate != self.header.sampling_rate:
             if type(rate) is not int or rate <= 0:
-                raise ValueError(
-                    f"audio {self.id!r}: sampling_rate must be a positive number of Hz, got {rate!r}"
-                )
-            samples = resample(samples, header.sampling_rate, rate)
+                message = f"audio {self.id!r}: sampling_rate must be a positive number of Hz, got {rate!r}"
+                raise ValueError(message)
+            samples = resample(samples, self.header.sampling_rate, rate)
         return samples
 
     def preload(self) -> None:
-        """Decode the whole clip now and keep the samples for the first `decode` that wants all of it.
+        """Decode the whole clip now, and keep the samples for the first `decode` that wants them like that.
 
         Raises
         ------
         AudioError
             The clip cannot be read, or is not whole and sound: after this call that is known.
+        ValueError
+            As in `decode`.
         """
-        self._samples = self._decode(0.0, None)
+        if self._samples is None:
+            self._samples = self.decode()
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the clip holds, in bytes: samples decoded ahead, and its encoded bytes."""
+        samples, data = self._samples, self._data
+        return (0 if samples is None else samples.nbytes) + (0 if data is None else len(data))
 
     def get_all_samples(self) -> AudioSamples:
         """Decode the whole clip, as torchcodec's method does.
@@ -420,19 +434,6 @@ class LazyAudio(Mapping[str, Any], str):
             raise ValueError(message)
         start = min(round(start_s * rate), frames)
         return start, frames if end_s * rate >= frames else max(round(end_s * rate), start)
-
-    def _mix(self, samples: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
-        """Average to mono or copy mono; anything else would be a choice that nobody made."""
-        if channels == 1:
-            mono: NDArray[np.float32] = samples.mean(axis=0, keepdims=True)
-            return mono
-        if len(samples) == 1 and channels > 1:
-            return np.repeat(samples, channels, axis=0)
-        message = (
-            f"audio {self.id!r} has {len(samples)} channels; {channels!r} were asked for\n\n"
-            "Hint: decode(channels=1) averages them, decode() keeps them."
-        )
-        raise ValueError(message)
 
     def _fail(self, error: ClipError | OSError) -> NoReturn:
         raise AudioError.of(error, self.id, self._source.location) from error

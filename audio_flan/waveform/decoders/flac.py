@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from audio_flan.waveform.containers.facts import AudioHeader
 from audio_flan.waveform.errors import ClipError, ClipFault
+from audio_flan.waveform.memory import empty
 
 _EXACT = frozenset({"PCM_S8", "PCM_16", "PCM_24"})
 """Subtypes for which dr_flac's floats equal libsndfile's bit for bit."""
@@ -72,7 +73,7 @@ def _decode_to_end(data: bytes, header: AudioHeader, start: int, stop: int) -> N
             raise ClipError(ClipFault.DAMAGED_AUDIO, "FLAC frames of another rate or channel count")
         if start and not lib.ma_dr_flac_seek_to_pcm_frame(stream, start):
             raise ClipError(ClipFault.DAMAGED_AUDIO, f"FLAC does not seek to frame {start}")
-        samples = np.empty((stop - start, channels), np.float32)
+        samples = empty((stop - start, channels))
         got = lib.ma_dr_flac_read_pcm_frames_f32(stream, stop - start, ffi.from_buffer("float[]", samples))
         # A null buffer decodes without storing. One frame more is asked for than there should be.
         got += lib.ma_dr_flac_read_pcm_frames_f32(stream, header.frames - stop + 1, ffi.NULL)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from audio_flan.waveform.containers import mp3
 from audio_flan.waveform.containers.facts import AudioHeader
 from audio_flan.waveform.errors import ClipError, ClipFault
+from audio_flan.waveform.memory import empty
 
 if TYPE_CHECKING:
     import soundfile
@@ -94,7 +95,7 @@ def decode(data: bytes, header: AudioHeader, start_frame: int, stop_frame: int) 
             first = 0 if header.subtype in _LOSSY or not file.seekable() else start_frame
             if file.seekable():
                 file.seek(first)  # even to 0, as soundfile.read does: libmpg123 rounds differently without
-            read = file.read(out=np.empty((stop_frame - first, header.channels), np.float32))
+            read = file.read(out=empty((stop_frame - first, header.channels)))
     except soundfile.LibsndfileError as error:
         raise _fault(error) from error
     if first + len(read) != stop_frame:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from audio_flan.waveform.containers.facts import AudioHeader
 from audio_flan.waveform.errors import ClipError, ClipFault
+from audio_flan.waveform.memory import empty
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "PCM_U8": np.dtype("u1"),
@@ -76,7 +77,7 @@ def decode(data: bytes, header: AudioHeader, start_frame: int, stop_frame: int) 
 
 def _converted(data: bytes, subtype: str, channels: int, frames: int, offset: int) -> NDArray[np.float32]:
     """Convert interleaved samples to float32 of shape (channels, frames), not yet scaled."""
-    samples = np.empty((channels, frames), np.float32)
+    samples = empty((channels, frames))
     if subtype == "PCM_24":
         for channel in range(channels):
             # A view of four bytes at every sample, the first of them the byte before it, which is shifted
