@@ -1,15 +1,15 @@
 """What is in the data: instances as a table of Polars, filters, statistics, plans."""
 
 from audio_flan.analysis.filtering import Filtered, FilterSummary, filter_rows
-from audio_flan.analysis.labels import LabelStatistics, label_statistics
-from audio_flan.analysis.measured import Stats
-from audio_flan.analysis.measuring import stats
-from audio_flan.analysis.paper import compare_with_paper
+from audio_flan.analysis.labels.statistics import LabelStatistics, label_statistics
 from audio_flan.analysis.rebalancing import rebalance
 from audio_flan.analysis.scan import scan
 from audio_flan.analysis.selection import Selection, select, select_planned
+from audio_flan.analysis.statistics.measured import Stats
+from audio_flan.analysis.statistics.measuring import stats
+from audio_flan.analysis.statistics.paper import compare_with_paper
 from audio_flan.analysis.table import Part, Table, open_table, splits_of
-from audio_flan.analysis.wording import WordingStatistics, wording_statistics
+from audio_flan.analysis.wordings.statistics import WordingStatistics, wording_statistics
 
 __all__ = [
     "FilterSummary",

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from audio_flan.analysis.columns import ROW_SCHEMA
+from audio_flan.analysis.tables.columns import ROW_SCHEMA
 from audio_flan.card.sources import Source, find_source
 from audio_flan.mixing import SCRIPTS, MixtureError, RowFilter
 from audio_flan.taxonomy import UnknownNameError

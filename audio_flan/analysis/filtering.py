@@ -11,10 +11,10 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from audio_flan.analysis.columns import KEY_COLUMNS
 from audio_flan.analysis.conditions import Condition, conditions, passes, unknown_licences
-from audio_flan.analysis.remote_scan import conjuncts
 from audio_flan.analysis.table import Table, open_table, splits_of
+from audio_flan.analysis.tables.columns import KEY_COLUMNS
+from audio_flan.analysis.tables.remote_scan import conjuncts
 from audio_flan.mixing import (
     Licence,
     MixtureError,

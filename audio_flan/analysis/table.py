@@ -116,10 +116,10 @@ def open_table(
     """
     source = open_root(root, token=token, revision=revision, cache_dir=cache_dir)
     if isinstance(source, ReleaseRows):
-        from audio_flan.analysis.release_table import ReleaseTable
+        from audio_flan.analysis.tables.release_table import ReleaseTable
 
         return ReleaseTable(source)
-    from audio_flan.analysis.built_table import BuiltTable
+    from audio_flan.analysis.tables.built_table import BuiltTable
 
     return BuiltTable(cast("ShardRows", source))
 

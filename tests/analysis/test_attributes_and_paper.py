@@ -5,8 +5,8 @@ import json
 import pytest
 
 import audio_flan
-from audio_flan.analysis.attributes import AttributeMapError, attribute_statistics, load_attributes
-from audio_flan.analysis.paper import compare_with_paper, known_inconsistencies, reference
+from audio_flan.analysis.statistics.attributes import AttributeMapError, attribute_statistics, load_attributes
+from audio_flan.analysis.statistics.paper import compare_with_paper, known_inconsistencies, reference
 from audio_flan.shards import RowCount
 from audio_flan.taxonomy import UnknownNameError, resolve_config, taxonomy
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import audio_flan
-from audio_flan.analysis.row_cache import RowCache
+from audio_flan.analysis.tables.row_cache import RowCache
 from audio_flan.release import open_release
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_flan.analysis.answers import answer_by_question, read_answer
-from audio_flan.analysis.label_sets import tables
-from audio_flan.analysis.labels import MAX_ANSWER_BYTES, label_statistics, label_tasks
+from audio_flan.analysis.labels.answers import answer_by_question, read_answer
+from audio_flan.analysis.labels.label_sets import tables
+from audio_flan.analysis.labels.statistics import MAX_ANSWER_BYTES, label_statistics, label_tasks
 from audio_flan.analysis.table import open_table
 from audio_flan.demo.corpus import instances
 from audio_flan.demo.writer import records_of

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import audio_flan
-from audio_flan.analysis.clip_counts import used_clips
-from audio_flan.analysis.counts import COLUMNS, count_rows, count_rows_alone, cross_tabulate, tally
-from audio_flan.analysis.durations import QUANTILES, durations_of
-from audio_flan.analysis.recount import without_references
+from audio_flan.analysis.statistics.clip_counts import used_clips
+from audio_flan.analysis.statistics.counts import COLUMNS, count_rows, count_rows_alone, cross_tabulate, tally
+from audio_flan.analysis.statistics.durations import QUANTILES, durations_of
+from audio_flan.analysis.statistics.recount import without_references
 from audio_flan.taxonomy import UnknownNameError, resolve_task, taxonomy
 
 FORMS = ("release", "indexed", "embedded")

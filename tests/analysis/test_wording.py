@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
 from audio_flan.analysis.table import open_table
-from audio_flan.analysis.wording import Lengths, quantiles, wording_statistics
-from audio_flan.analysis.wording_counts import FREQUENT, count_wordings
-from audio_flan.analysis.words import words
+from audio_flan.analysis.wordings.statistics import Lengths, quantiles, wording_statistics
+from audio_flan.analysis.wordings.wording_counts import FREQUENT, count_wordings
+from audio_flan.analysis.wordings.words import words
 
 TASK = "speech_asr"
 
@@ -165,8 +165,8 @@ def test_a_sample_is_the_smallest_hashes_with_their_exact_counts(numbers, limit,
 
 
 def test_a_sample_estimates_the_number_and_finds_what_is_frequent(monkeypatch):
-    monkeypatch.setattr("audio_flan.analysis.wording_counts._BATCH_ROWS", 2000)
-    monkeypatch.setattr("audio_flan.analysis.wording_counts._PIECE_ROWS", 5000)
+    monkeypatch.setattr("audio_flan.analysis.wordings.wording_counts._BATCH_ROWS", 2000)
+    monkeypatch.setattr("audio_flan.analysis.wordings.wording_counts._PIECE_ROWS", 5000)
     texts = [f"wording {i % 30_000}" for i in range(40_000)]
     texts[::100] = ["the frequent one"] * 400
     many = measured(texts, max_wordings=2000)

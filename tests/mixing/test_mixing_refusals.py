@@ -25,8 +25,10 @@ def test_an_infeasible_target_is_refused_with_the_arithmetic():
     assert str(caught.value).splitlines() == [
         "the targets cannot be met with at most 4 epochs (rows):",
         "  direction 'generation': asked 1,000 (50 %), available 400, short of 600; nearest share 20 %",
-        "Hint: nearest=True (--nearest) takes the nearest shares; "
-        "the targets hold with a budget of up to 800 rows",
+        (
+            "Hint: nearest=True (--nearest) takes the nearest shares; "
+            "the targets hold with a budget of up to 800 rows"
+        ),
     ]
     (missing,) = caught.value.shortfalls
     assert (missing.asked, missing.available, missing.missing) == (1000, 400, 600)

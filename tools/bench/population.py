@@ -17,7 +17,7 @@ from zlib import crc32
 
 import msgspec
 
-from audio_flan.analysis.paper import reference
+from audio_flan.analysis.statistics.paper import reference
 from audio_flan.mixing.apportion import apportion
 from audio_flan.records.splits import SPLITS
 from audio_flan.taxonomy import taxonomy

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from audio_flan.analysis.counts import cross_tabulate
+from audio_flan.analysis.statistics.counts import cross_tabulate
 from audio_flan.shards.atomic import output_path, write_atomically
 from audio_flan.taxonomy import resolve_config
 
 if TYPE_CHECKING:
     import altair as alt
 
-    from audio_flan.analysis.measured import Stats
+    from audio_flan.analysis.statistics.measured import Stats
 
 SUFFIXES: Final = (".svg", ".png")
 _WIDTH: Final = 480

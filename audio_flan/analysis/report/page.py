@@ -14,7 +14,7 @@ from audio_flan.analysis.report.values import Value, ValueTable
 from audio_flan.shards.atomic import output_path, write_atomically
 
 if TYPE_CHECKING:
-    from audio_flan.analysis.measured import Stats
+    from audio_flan.analysis.statistics.measured import Stats
 
 
 def write_page(stats: "Stats", path: Path) -> None:

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from audio_flan.analysis.attributes import AttributeStatistics
-from audio_flan.analysis.durations import Durations, TaskAudio
-from audio_flan.analysis.labels import LabelStatistics
-from audio_flan.analysis.paper import Comparison, known_inconsistencies
+from audio_flan.analysis.labels.statistics import LabelStatistics
 from audio_flan.analysis.report.values import Value, ValueTable, hours, percent
-from audio_flan.analysis.wording import WordingStatistics
+from audio_flan.analysis.statistics.attributes import AttributeStatistics
+from audio_flan.analysis.statistics.durations import Durations, TaskAudio
+from audio_flan.analysis.statistics.paper import Comparison, known_inconsistencies
+from audio_flan.analysis.wordings.statistics import WordingStatistics
 
 if TYPE_CHECKING:
-    from audio_flan.analysis.measured import Stats
+    from audio_flan.analysis.statistics.measured import Stats
 
 _QUANTILES = ("min", "p5", "p25", "p50", "p75", "p95", "max", "mean")
 _TEXT_QUANTILES = ("min", "p5", "p50", "p95", "max", "mean")

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from audio_flan.analysis.counts import cross_tabulate
 from audio_flan.analysis.report.sections import section_tables
 from audio_flan.analysis.report.values import Value, ValueTable, hours, percent, shares_of
+from audio_flan.analysis.statistics.counts import cross_tabulate
 from audio_flan.taxonomy import resolve_config, taxonomy
 
 if TYPE_CHECKING:
-    from audio_flan.analysis.counts import Cell
-    from audio_flan.analysis.measured import Stats
+    from audio_flan.analysis.statistics.counts import Cell
+    from audio_flan.analysis.statistics.measured import Stats
 
 _MEASURES = ("rows", "share %", "clips", "hours")
 _BY = {

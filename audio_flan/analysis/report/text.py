@@ -11,7 +11,7 @@ from audio_flan.card.markdown import escape
 from audio_flan.card.markdown import table as markdown_table
 
 if TYPE_CHECKING:
-    from audio_flan.analysis.measured import Stats
+    from audio_flan.analysis.statistics.measured import Stats
 
 
 def as_markdown(stats: "Stats") -> str:

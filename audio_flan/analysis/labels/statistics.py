@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from audio_flan.analysis.answers import AMBIGUOUS, NONE, QUESTION, answer_by_question, read_answer
-from audio_flan.analysis.label_sets import tables
+from audio_flan.analysis.labels.answers import AMBIGUOUS, NONE, QUESTION, answer_by_question, read_answer
+from audio_flan.analysis.labels.label_sets import tables
 
 MAX_ANSWER_BYTES: Final = 400
 """A longer output is no label: it is counted as not covered, and not read."""
@@ -30,7 +30,7 @@ class LabelStatistics(msgspec.Struct, frozen=True):
         Rows whose output names two labels where one is asked for; they are not covered.
     found : dict
         Covered rows by how the label was found: ``bare``, ``lead_in``, ``mention``, ``question``; see
-        `audio_flan.analysis.answers.Answer`.
+        `audio_flan.analysis.labels.answers.Answer`.
     multiple : bool
         An output may be a list of labels: each counts, so `labels` may add up to more than `covered`.
     labels : dict

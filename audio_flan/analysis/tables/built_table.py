@@ -11,10 +11,10 @@ import msgspec
 import polars as pl
 from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
 
-from audio_flan.analysis.columns import CLIP_SCHEMA, KEY_COLUMNS, ROW_SCHEMA
-from audio_flan.analysis.remote_scan import RemoteFile, read_remote_file, scan_remote_files
-from audio_flan.analysis.row_scan import KeyBounds, scan_row_files
 from audio_flan.analysis.table import Part
+from audio_flan.analysis.tables.columns import CLIP_SCHEMA, KEY_COLUMNS, ROW_SCHEMA
+from audio_flan.analysis.tables.remote_scan import RemoteFile, read_remote_file, scan_remote_files
+from audio_flan.analysis.tables.row_scan import KeyBounds, scan_row_files
 from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
 from audio_flan.shards import FileFacts, Manifest, ManifestError, RowCount

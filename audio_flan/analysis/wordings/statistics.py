@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from audio_flan.analysis.wording_counts import MAX_WORDINGS, Wordings, count_wordings
-from audio_flan.analysis.words import count_words, words
+from audio_flan.analysis.wordings.wording_counts import MAX_WORDINGS, Wordings, count_wordings
+from audio_flan.analysis.wordings.words import count_words, words
 
 _AUDIO: Final = r"<\|SOA\|>[^\r\n]*?<\|EOA\|>"
 _TEXTS: Final = ("instruction", "input", "output")

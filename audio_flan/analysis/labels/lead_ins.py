@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Final, NamedTuple
 
-from audio_flan.analysis.label_sets import tables
+from audio_flan.analysis.labels.label_sets import tables
 
 _BE: Final = (
     r"\b(?:is|are|was|were|(?:seems|appears|is likely|is most likely) to be|would be|must be"

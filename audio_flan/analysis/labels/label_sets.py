@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import msgspec
 
-from audio_flan.analysis.label_words import Vocabulary
+from audio_flan.analysis.labels.label_words import Vocabulary
 
 
 class LabelSet(msgspec.Struct, frozen=True):
@@ -90,7 +90,7 @@ class Tables(msgspec.Struct, frozen=True):
 @cache
 def tables() -> Tables:
     """Read the table that ships with the package, once."""
-    data = files("audio_flan.analysis").joinpath("label_sets.json").read_bytes()
+    data = files("audio_flan.analysis.labels").joinpath("label_sets.json").read_bytes()
     return msgspec.json.decode(data, type=Tables)
 
 

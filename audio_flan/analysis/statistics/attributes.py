@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from audio_flan.analysis.paper import reference
+from audio_flan.analysis.statistics.paper import reference
 from audio_flan.card import find_source
 from audio_flan.shards import RowCount
 from audio_flan.taxonomy import UnknownNameError, taxonomy
@@ -147,7 +147,7 @@ class _Table(msgspec.Struct):
 
 @cache
 def _shipped() -> AttributeMap:
-    data = files("audio_flan.analysis").joinpath("facts/attributes.json").read_bytes()
+    data = files("audio_flan.analysis.statistics").joinpath("facts/attributes.json").read_bytes()
     table = msgspec.json.decode(data, type=_Table)
     facts = {(fact.domain, fact.attribute): fact for fact in table.vocabulary}
     return AttributeMap({task.config: task.attributes for task in table.tasks}, facts)

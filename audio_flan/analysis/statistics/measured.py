@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from audio_flan.analysis.attributes import AttributeStatistics
-from audio_flan.analysis.clip_counts import ClipCounts
-from audio_flan.analysis.counts import COLUMNS, Cell, tally
-from audio_flan.analysis.durations import TaskAudio
-from audio_flan.analysis.labels import LabelStatistics
-from audio_flan.analysis.paper import Comparison
-from audio_flan.analysis.wording import WordingStatistics
+from audio_flan.analysis.labels.statistics import LabelStatistics
+from audio_flan.analysis.statistics.attributes import AttributeStatistics
+from audio_flan.analysis.statistics.clip_counts import ClipCounts
+from audio_flan.analysis.statistics.counts import COLUMNS, Cell, tally
+from audio_flan.analysis.statistics.durations import TaskAudio
+from audio_flan.analysis.statistics.paper import Comparison
+from audio_flan.analysis.wordings.statistics import WordingStatistics
 from audio_flan.shards import RowCount
 from audio_flan.taxonomy import UnknownNameError
 from audio_flan.taxonomy.errors import nearest_names

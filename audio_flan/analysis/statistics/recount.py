@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
-from audio_flan.analysis.clip_counts import ClipCounts
-from audio_flan.analysis.counts import Counted
+from audio_flan.analysis.statistics.clip_counts import ClipCounts
+from audio_flan.analysis.statistics.counts import Counted
 from audio_flan.shards import RowCount
 
 _SECONDS_APART: Final = 1e-5

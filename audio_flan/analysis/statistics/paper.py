@@ -105,7 +105,7 @@ class Comparison(msgspec.Struct, frozen=True):
 @cache
 def reference() -> Reference:
     """Return the numbers of the paper."""
-    data = files("audio_flan.analysis").joinpath("facts/reference_counts.json").read_bytes()
+    data = files("audio_flan.analysis.statistics").joinpath("facts/reference_counts.json").read_bytes()
     return msgspec.json.decode(data, type=Reference)
 
 

@@ -22,7 +22,7 @@ import msgspec
 import polars as pl
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
-from audio_flan.analysis.columns import KEY_COLUMNS
+from audio_flan.analysis.tables.columns import KEY_COLUMNS
 from audio_flan.records import Instance, Reason
 from audio_flan.records.schema import COLUMNS
 from audio_flan.release import Entry, MetadataFile, Release, read_instances

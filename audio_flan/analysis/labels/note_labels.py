@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Final
 
-from audio_flan.analysis.label_sets import tables
+from audio_flan.analysis.labels.label_sets import tables
 
 _NAMES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _STEPS: Final = {name: step for step, name in enumerate(_NAMES) if len(name) == 1}

@@ -6,17 +6,17 @@ from typing import Any
 
 import polars as pl
 
-from audio_flan.analysis.attributes import attribute_statistics, load_attributes
-from audio_flan.analysis.clip_counts import ClipCounts, bad_clip_ids
-from audio_flan.analysis.counting import count_root
-from audio_flan.analysis.counts import check_columns, cross_tabulate, tally
-from audio_flan.analysis.durations import measure_audio
-from audio_flan.analysis.labels import label_statistics
-from audio_flan.analysis.measured import BadClips, Cross, Stats
-from audio_flan.analysis.paper import compare_with_paper
-from audio_flan.analysis.release_table import ReleaseTable
+from audio_flan.analysis.labels.statistics import label_statistics
+from audio_flan.analysis.statistics.attributes import attribute_statistics, load_attributes
+from audio_flan.analysis.statistics.clip_counts import ClipCounts, bad_clip_ids
+from audio_flan.analysis.statistics.counting import count_root
+from audio_flan.analysis.statistics.counts import check_columns, cross_tabulate, tally
+from audio_flan.analysis.statistics.durations import measure_audio
+from audio_flan.analysis.statistics.measured import BadClips, Cross, Stats
+from audio_flan.analysis.statistics.paper import compare_with_paper
 from audio_flan.analysis.table import Table, open_table, splits_of
-from audio_flan.analysis.wording import wording_statistics
+from audio_flan.analysis.tables.release_table import ReleaseTable
+from audio_flan.analysis.wordings.statistics import wording_statistics
 from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
 from audio_flan.taxonomy import resolve_config

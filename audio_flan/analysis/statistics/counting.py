@@ -5,15 +5,20 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from audio_flan.analysis.clip_counts import ClipCounts, clips_of_manifest, count_clips, keys_of_clips
-from audio_flan.analysis.counts import (
+from audio_flan.analysis.statistics.clip_counts import (
+    ClipCounts,
+    clips_of_manifest,
+    count_clips,
+    keys_of_clips,
+)
+from audio_flan.analysis.statistics.counts import (
     Counted,
     count_rows,
     count_rows_alone,
     counts_of_manifest,
     tally,
 )
-from audio_flan.analysis.recount import compare_clips, compare_rows, without_references
+from audio_flan.analysis.statistics.recount import compare_clips, compare_rows, without_references
 from audio_flan.analysis.table import Table
 from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress

@@ -6,7 +6,7 @@ Nothing is guessed: an answer with two different labels is ambiguous, and one th
 import re
 from typing import Final, NamedTuple
 
-from audio_flan.analysis.label_sets import (
+from audio_flan.analysis.labels.label_sets import (
     LabelSet,
     known_codes,
     known_labels,
@@ -15,9 +15,9 @@ from audio_flan.analysis.label_sets import (
     tables,
     yes_and_no,
 )
-from audio_flan.analysis.label_words import BREAKS, Mention, Vocabulary, Words, tidy, words_of
-from audio_flan.analysis.lead_ins import Core, core_of
-from audio_flan.analysis.note_labels import keys_of, mode_of, pitches_of
+from audio_flan.analysis.labels.label_words import BREAKS, Mention, Vocabulary, Words, tidy, words_of
+from audio_flan.analysis.labels.lead_ins import Core, core_of
+from audio_flan.analysis.labels.note_labels import keys_of, mode_of, pitches_of
 
 BARE: Final = "bare"
 LEAD_IN: Final = "lead_in"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from audio_flan.analysis.columns import KEY_COLUMNS, ROW_SCHEMA
+from audio_flan.analysis.tables.columns import KEY_COLUMNS, ROW_SCHEMA
 
 
 class KeyBounds(NamedTuple):

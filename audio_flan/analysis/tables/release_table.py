@@ -6,10 +6,10 @@ from functools import cached_property
 
 import polars as pl
 
-from audio_flan.analysis.columns import CLIP_SCHEMA
-from audio_flan.analysis.row_cache import CachedRows, RowCache
-from audio_flan.analysis.row_scan import KeyBounds, scan_row_files
 from audio_flan.analysis.table import Part
+from audio_flan.analysis.tables.columns import CLIP_SCHEMA
+from audio_flan.analysis.tables.row_cache import CachedRows, RowCache
+from audio_flan.analysis.tables.row_scan import KeyBounds, scan_row_files
 from audio_flan.records import SPLITS, Reason
 from audio_flan.release import MetadataFile
 from audio_flan.release.report import Progress

@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from audio_flan.analysis.clip_counts import references, used_clips
-from audio_flan.analysis.counts import count_rows
+from audio_flan.analysis.statistics.clip_counts import references, used_clips
+from audio_flan.analysis.statistics.counts import count_rows
 from audio_flan.analysis.table import Table
 from audio_flan.release.report import Progress
 

@@ -1,0 +1,1 @@
+"""Labels of closed-set tasks, read out of free-form answers."""

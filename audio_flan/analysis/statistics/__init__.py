@@ -1,0 +1,1 @@
+"""Counts of rows and clips, and what is made of them."""

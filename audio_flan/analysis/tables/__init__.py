@@ -1,0 +1,1 @@
+"""The tables of a release and of a built root."""

@@ -1,0 +1,1 @@
+"""How instructions and texts are worded."""
