@@ -157,7 +157,7 @@ def _in_scripts(scripts: tuple[str, ...]) -> pl.Expr:
 
     def decide(rows: pl.Series) -> pl.Series:
         text = rows.struct.unnest().select(pl.concat_str("input", "output", separator=" "))
-        found = text.to_series().str.replace_all(_SOUND_MARK, " ").rename("text").to_frame()
+        found = text.to_series().fill_null("").str.replace_all(_SOUND_MARK, " ").rename("text").to_frame()
         plain = pl.col("text").str.len_bytes() == pl.col("text").str.len_chars()
         found = found.with_row_index("row").with_columns(plain=plain)
         letters = pl.col("text").str.contains("[A-Za-z]")

@@ -1,7 +1,7 @@
 """Rows of a remote root, and the clips of those that come next on their way."""
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Final, NamedTuple, Self
 
 from audio_flan.fetch.clip import ShardClip
@@ -27,8 +27,9 @@ class StoredRow(NamedTuple):
 class ClipsAhead:
     """Gives rows one after the other; clips of the next ones are fetched meanwhile. Use it with ``with``.
 
-    Rows go in pieces: while one is given out, the clips of the following one are fetched. The first is small,
-    so that the first sound comes early, and each further one twice as large, up to `PIECE_BYTES`.
+    The first row goes alone, so that the first sound comes early. Then rows go in pieces: while one is given
+    out, the clips of the following one are fetched. Each is twice as large as the one before, up to
+    `PIECE_BYTES`.
     """
 
     def __init__(self, source: ShardRows, rows: Iterator[StoredRow]) -> None:
@@ -42,6 +43,7 @@ class ClipsAhead:
         self._prefetch.close()
 
     def __iter__(self) -> Iterator[StoredRow]:
+        yield from islice(self._rows, 1)
         current: list[StoredRow] = []
         for following in chain(self._pieces(), [[]]):
             yield from current

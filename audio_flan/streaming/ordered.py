@@ -108,8 +108,9 @@ class OrderedStream(TorchDataset):
 
     def _stored_rows(self, share: Share, start: int, steps: Iterable[int]) -> Iterator[StoredRow]:
         """Yield the rows of some steps, their audio as it is stored."""
-        left = iter(steps)
-        while some := list(islice(left, _ROWS_AT_ONCE)):
+        left, at_once = iter(steps), 1  # the first row shall not wait for others
+        while some := list(islice(left, at_once)):
+            at_once = min(2 * at_once, _ROWS_AT_ONCE)
             rows = self._groups.rows(*self.places(share, start, some))
             for step, (place, row) in zip(some, rows, strict=True):
                 yield StoredRow(step, place, row)

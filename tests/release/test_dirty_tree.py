@@ -23,6 +23,8 @@ _ELSEWHERE = {
     Reason.UNKNOWN_FILE,
     Reason.BAD_CELL,
     Reason.WRONG_COUNT,
+    Reason.AUDIO_IN_OUTPUT,
+    Reason.RESERVED_TAG,
 }
 
 
