@@ -118,7 +118,6 @@ def build(
     ReleaseError
         When there is no release.
     """
-    started = time.monotonic()
     if "://" in os.fspath(out):
         raise BuildError(
             f"{out} is no folder: build in one, then audio_flan.publishing has `mirror`, `publish`"
@@ -126,9 +125,39 @@ def build(
     executor = executor or LocalExecutor(jobs)
     release = release if isinstance(release, Release) else open_release(release)
     recipe = make_recipe(release, form, config, splits, shard_size, seed, verify, clips, transcode)
+    return _build(release, out, recipe, executor, resume, progress, on_plan)
+
+
+def build_in_export(
+    release: Release,
+    out: str | os.PathLike[str],
+    form: Form,
+    *,
+    shard_size: int,
+    jobs: int,
+    seed: int,
+    progress: Progress | None,
+) -> BuildSummary:
+    """Build into the folder of an export that is under way, as `build` does; for the export that holds it."""
+    recipe = make_recipe(release, form, shard_size=shard_size, seed=seed)
+    return _build(release, out, recipe, LocalExecutor(jobs), True, progress, None, in_export=True)
+
+
+def _build(
+    release: Release,
+    out: str | os.PathLike[str],
+    recipe: Recipe,
+    executor: Executor,
+    resume: bool,
+    progress: Progress | None,
+    on_plan: Callable[[BuildPlan], None] | None,
+    *,
+    in_export: bool = False,
+) -> BuildSummary:
+    started = time.monotonic()
     root = Path(os.path.abspath(out))  # noqa: PTH100 - keeps links as the user wrote them
     try:
-        with claim(root, recipe, release.fingerprint, resume=resume) as work:
+        with claim(root, recipe, release.fingerprint, resume=resume, in_export=in_export) as work:
             kept = Kept(root)
             previous, kept_some = kept.previous(), bool(kept)
             _make(Build(release, recipe, work), executor, progress, on_plan)

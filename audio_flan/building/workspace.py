@@ -133,8 +133,12 @@ def without_root(entry: Entry, root: str) -> Entry:
 
 
 @contextmanager
-def claim(out: Path, recipe: Recipe, fingerprint: str, *, resume: bool) -> Iterator[Workspace]:
+def claim(
+    out: Path, recipe: Recipe, fingerprint: str, *, resume: bool, in_export: bool = False
+) -> Iterator[Workspace]:
     """Prepare `out` for a build, and keep other builds out of it meanwhile.
+
+    With `in_export` the caller is the export that holds `out`, into which nobody else builds.
 
     Raises
     ------
@@ -144,6 +148,10 @@ def claim(out: Path, recipe: Recipe, fingerprint: str, *, resume: bool) -> Itera
     work = Workspace(out)
     plan = Plan(recipe, fingerprint)
     with hold(out):
+        if not in_export and (out / EXPORT_FOLDER).exists():
+            raise BuildError(
+                f"{out} holds an unfinished export; run that again to finish it, or choose an empty folder"
+            )
         _check(out, plan, resume=resume)
         remove_leftovers(out)
         write_atomically(work.root / _PLAN, msgspec.json.encode(plan))

@@ -81,7 +81,7 @@ def export(
     try:
         if dry_run:
             with labelled_progress() as report:
-                planned = plan_export(root, out, progress=report, **what)
+                planned = plan_export(root, out, jobs=jobs, progress=report, **what)
             print_json(planned.as_json()) if as_json else _show_plan(planned)
             return
         with going_on_later(Path(out)), labelled_progress() as report:
@@ -89,7 +89,7 @@ def export(
     except EmptySelectionError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
-    print_json(made.as_json()) if as_json else _show(made)
+    print_json(made.as_json()) if as_json else _show(made, root)
 
 
 def _show_plan(plan: "ExportPlan") -> None:
@@ -104,6 +104,8 @@ def _show_plan(plan: "ExportPlan") -> None:
         ("split", "direction", "task", "rows", "different rows"),
         [(*key, *counts) for key, counts in sorted(by_task.items())],
     )
+    if plan.quarantined:
+        print_table(("not written", "rows"), list(plan.quarantined.items()))
     typer.echo(
         f"{plan.to}: {plan.rows:,} rows, {plan.distinct_rows:,} of them different; {plan.clips:,} clips; "
         f"{plan.seconds / 3600:,.2f} h of audio, repeats counted"
@@ -111,7 +113,7 @@ def _show_plan(plan: "ExportPlan") -> None:
     typer.echo(f"Next: {in_earnest(sys.argv)}")
 
 
-def _show(summary: "ExportSummary") -> None:
+def _show(summary: "ExportSummary", root: str) -> None:
     from audio_flan.cli.output import human_bytes, print_table
 
     typer.echo(
@@ -122,7 +124,16 @@ def _show(summary: "ExportSummary") -> None:
     if summary.quarantined:
         print_table(("not written", "rows"), list(summary.quarantined.items()))
         typer.echo(f"{summary.out}/quarantine.jsonl names each")
+    if summary.unread:
+        typer.echo(
+            f"records of the source that could not be read: {summary.unread:,}; "
+            f"`audio-flan validate {shlex.quote(root)}` names them"
+        )
     out = shlex.quote(summary.out)
+    if summary.to in ("embedded", "indexed"):
+        typer.echo(
+            f"datasets.load_dataset({summary.out!r}, 'all') has all rows, the default, `sample`, a few"
+        )
     if summary.to in ("embedded", "indexed", "release"):
         typer.echo(f"Next: audio-flan stats {out}   audio-flan validate {out}")
     else:

@@ -15,11 +15,15 @@ from audio_flan.records import Reason
 _TOKEN = re.compile(r"<\|SOA\|>(?:(?!<\|(?:SOA|EOA)\|>)[^\r\n])+<\|EOA\|>")
 _TAG: Final = "<audio>"
 _TAGS: Final = {
-    "qwen2-audio": ("<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"),
-    "ms-swift": (_TAG, "<image>", "<video>", "<bbox>", "<ref-object>"),
+    "qwen2-audio": (),
+    "ms-swift": (_TAG, "<image>", "<video>", "<bbox>", "<ref-object>", "<cot-process>", "<start-image>"),
     "llama-factory": (_TAG, "<image>", "<video>"),
 }
-_TURNS: Final = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
+_TOKENS: Final = (
+    *("<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"),
+    *("<|im_start|>", "<|im_end|>", "<|endoftext|>"),
+)
+"""Of clips and turns, whichever trainer puts them there."""
 
 
 class NotCarriedError(ValueError):
@@ -42,7 +46,7 @@ def check_carried(row: Mapping[str, Any], style: Style) -> None:
             Reason.AUDIO_IN_OUTPUT, f"the output holds audio, and {style} trains on text answers"
         )
     for field in ("instruction", "input", "output"):
-        for tag in (*_TAGS[style], *_TURNS):
+        for tag in (*_TAGS[style], *_TOKENS):
             if tag in row[field]:
                 raise NotCarriedError(
                     Reason.RESERVED_TAG, f"the {field} holds {tag}, which {style} would not read as text"
@@ -78,13 +82,16 @@ def conversation(row: Mapping[str, Any], paths: Sequence[str], style: Style) -> 
 
 
 def _contents(question: str, paths: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Yield texts and clips in their order; white space around a clip alone is no text."""
+    """Yield texts and clips in their order; white space around a clip alone is no text.
+
+    The chat template ends the line behind a clip.
+    """
     clips = iter(paths)
     for number, text in enumerate(_TOKEN.split(question)):
         if number:
             yield {"type": "audio", "audio_url": next(clips)}
         if text.strip():
-            yield {"type": "text", "text": text.strip("\n")}
+            yield {"type": "text", "text": text.removeprefix("\n") if number else text}
 
 
 def dataset_info(splits: Sequence[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 
 from audio_flan.building.errors import BuildError
 from audio_flan.building.workspace import EXPORT_FOLDER, Workspace, hold
-from audio_flan.exporting.errors import ExportError
+from audio_flan.exporting.errors import EmptySelectionError, ExportError
 from audio_flan.exporting.request import Request
 from audio_flan.shards.atomic import remove_leftovers, write_atomically
 
@@ -37,7 +37,9 @@ def claim(out: Path, request: Request, *, resume: bool) -> Iterator[Workspace]:
             write_atomically(work.root / _REQUEST, msgspec.json.encode(request))
             try:
                 yield work
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, EmptySelectionError):  # of another request rows may be left
+                    _clear(work.root, keep=(_REQUEST, _LOCK))
                 if not any(path.is_dir() for path in work.root.iterdir()):  # nothing to go on with
                     (work.root / _REQUEST).unlink()
                 raise
@@ -58,6 +60,8 @@ def check_out(out: Path) -> None:
     ------
     ExportError
     """
+    if out.is_symlink() and not out.exists():
+        raise ExportError(f"{out} is a link to nothing; choose a new or empty folder")
     if out.exists() and not out.is_dir():
         raise ExportError(f"{out} is a file; choose a new or empty folder")
     if out.is_dir() and not (out / EXPORT_FOLDER).exists() and any(out.iterdir()):

@@ -61,8 +61,10 @@ def check_clip(audio: LazyAudio) -> tuple[str, float]:
     return extension_of(audio.format), seconds
 
 
-def store_clip(audio: LazyAudio, folder: Path) -> ClipFile:
-    """Put a clip into a folder of clips, unless it is there: a hard link where that can be, else its bytes.
+def store_clip(audio: LazyAudio, folder: Path, *, link: bool = True) -> ClipFile:
+    """Put a clip into a folder of clips, unless it is there, whole.
+
+    With `link` a hard link where that can be, else its bytes.
 
     Raises
     ------
@@ -77,11 +79,21 @@ def store_clip(audio: LazyAudio, folder: Path) -> ClipFile:
     extension, seconds = check_clip(audio)
     name = clip_file(audio.id, extension)
     path = folder / name
-    if not path.exists():
+    if not _is_whole(path, audio):
+        path.unlink(missing_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not (isinstance(audio.source, FileSource) and _link(audio.source.path, path)):
+        if not (link and isinstance(audio.source, FileSource) and _link(audio.source.path, path)):
             _write(_read(audio), path)
     return ClipFile(name, seconds)
+
+
+def _is_whole(path: Path, audio: LazyAudio) -> bool:
+    """Say whether a clip is there with all its bytes: a power cut may leave a file without them."""
+    if not path.exists():
+        return False
+    source = audio.source
+    nbytes = Path(source.path).stat().st_size if isinstance(source, FileSource) else len(_read(audio))
+    return path.stat().st_size == nbytes
 
 
 def _read(audio: LazyAudio) -> bytes:

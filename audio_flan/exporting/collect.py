@@ -1,8 +1,8 @@
 """First step: the rows that are drawn, each as what is written of it, and their clips as files."""
 
 import os
-from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
@@ -16,9 +16,10 @@ from audio_flan.building.step import Unit
 from audio_flan.building.workspace import FaultLog, write_facts
 from audio_flan.exporting.buckets import Buckets, corpus_folder
 from audio_flan.exporting.chat import NotCarriedError, check_carried, conversation
-from audio_flan.exporting.clip_files import ClipFile, check_clip, store_clip
-from audio_flan.exporting.job import AUDIO_FOLDER, ExportStep, Job
+from audio_flan.exporting.clip_files import ClipFile
+from audio_flan.exporting.job import AUDIO_FOLDER, DrawnLeaf, ExportStep, Job, Place, place_of
 from audio_flan.exporting.record_lines import lines_of
+from audio_flan.exporting.row_clips import RowClips
 from audio_flan.exporting.samples import sample_name
 from audio_flan.exporting.spill import ClipItem, Item, SpillWriter
 from audio_flan.records import SPLITS, RecordFault
@@ -28,16 +29,14 @@ from audio_flan.release import Entry, Quarantine
 from audio_flan.streaming.release_rows import ReleaseRows
 from audio_flan.streaming.rows import CLIP_COLUMNS, Row, Wish
 from audio_flan.taxonomy import resolve_config
-from audio_flan.waveform import AudioError, LazyAudio
+from audio_flan.waveform import AudioError
 
 ROWS: Final = "rows"
 CLIPS: Final = "clips"
 DRAWS_FOLDER: Final = "draws"
 CLIP_BUCKET_ROWS: Final = 200_000
 _LEAST_UNIT_ROWS: Final = 1 << 12
-_SIDES: Final = ("input", "output")
 _MOST_UNITS: Final = 2000
-_RECENT_CLIPS: Final = 1 << 14
 TEXT_COLUMNS: Final = tuple(column for column in COLUMNS if column not in AUDIO_COLUMNS)
 
 
@@ -59,8 +58,8 @@ class Collect(ExportStep):
         return [Unit(f"{i:06d}", sum(parts[j].drawn for j in run)) for i, run in enumerate(self._runs)]
 
     @cached_property
-    def _clips(self) -> "_Clips":
-        return _Clips(self.job)
+    def _clips(self) -> RowClips:
+        return RowClips(self.job)
 
     @cached_property
     def _buckets(self) -> Buckets:
@@ -78,18 +77,25 @@ class Collect(ExportStep):
             SpillWriter(folder, CLIPS) as needs,
         ):
             collected = _Unit(self.job, self._buckets, self._clips, folder, rows, needs)
+            unread = Quarantine(limit=0)
             for i in self._runs[int(unit)]:
                 path = self.job.selected.parts[i].path
                 draws = np.load(self.work.root / DRAWS_FOLDER / f"{i:06d}.npy")
-                for number, row in drawn_rows(self.job, self._files[path], draws):
+                for number, row in drawn_rows(self.job, self._files[path], draws, unread):
                     collected.take(path, number, row, int(draws[number]))
-            collected.finish()
+            collected.finish(len(unread))
 
 
-def drawn_rows(job: Job, file: Any, draws: NDArray[Any]) -> Iterator[tuple[int, Row]]:  # noqa: ANN401
+def drawn_rows(
+    job: Job,
+    file: Any,  # noqa: ANN401 - a file of the source
+    draws: NDArray[Any],
+    unread: Quarantine,
+) -> Iterator[tuple[int, Row]]:
     """Yield the rows of a file that are drawn, each with its number from 0.
 
-    No clip of a release is opened: they are found by their ids.
+    No clip of a release is opened: they are found by their ids. Records that cannot be read, of the whole
+    file, go to `unread`.
     """
     columns: tuple[str, ...] | None = None
     if isinstance(job.source, ReleaseRows):
@@ -97,8 +103,8 @@ def drawn_rows(job: Job, file: Any, draws: NDArray[Any]) -> Iterator[tuple[int, 
     elif job.request.to == "jsonl":
         columns = TEXT_COLUMNS
     wish = Wish(resolve_config("all"), SPLITS, columns)
-    rows = job.source.rows(file, wish, Quarantine(limit=0))  # those of no selection
-    for number, row in compress(enumerate(rows), draws):
+    for number, make in compress(enumerate(job.source.row_makers(file, wish, unread)), draws):
+        row = make(unread)
         if row is not None:
             yield number, row
 
@@ -110,7 +116,7 @@ class _Unit:
         self,
         job: Job,
         buckets: Buckets,
-        clips: "_Clips",
+        clips: RowClips,
         folder: Path,
         rows: SpillWriter,
         needs: SpillWriter,
@@ -120,6 +126,7 @@ class _Unit:
         self._n_clip_buckets = clip_buckets(job)
         self._faults = FaultLog(folder, job.source.root)
         self._quarantined: Counter[str] = Counter()
+        self._left_out: dict[Place, list[int]] = {}
         self._needed: set[str] = set()
 
     def take(self, path: str, number: int, row: Row, draws: int) -> None:
@@ -146,6 +153,9 @@ class _Unit:
         audio_id: str | None = None,
     ) -> None:
         self._quarantined[str(reason)] += draws
+        counts = self._left_out.setdefault(place_of(row), [0, 0])
+        counts[0] += draws
+        counts[1] += 1
         line = None if self._job.source.form == "release" else number + 1
         self._faults.add(row["corpus"], Entry(path, line, None, reason, message, audio_id, row["uuid"]))
 
@@ -191,12 +201,17 @@ class _Unit:
                 need = ClipItem(audio_id, clip.file, row["domain"], corpus)
                 self._needs.add(clip_bucket(clip.file, self._n_clip_buckets), need)
 
-    def finish(self) -> None:
+    def finish(self, unread: int) -> None:
         """Write what has been gathered; what was written of clips is on the disk before the unit is done."""
         self._faults.flush()
         if self._clips.take_written():
             os.sync()
-        write_facts(self._folder, {"quarantined": dict(self._quarantined)})
+        left_out = [
+            DrawnLeaf(*place, rows=rows, distinct=distinct)
+            for place, (rows, distinct) in self._left_out.items()
+        ]
+        facts = {"quarantined": dict(self._quarantined), "left_out": left_out, "unread": unread}
+        write_facts(self._folder, facts)
 
 
 def clip_buckets(job: Job) -> int:
@@ -209,76 +224,3 @@ def clip_bucket(file: str, count: int) -> int:
     from xxhash import xxh3_64_intdigest
 
     return xxh3_64_intdigest(file.encode()) % count
-
-
-class _Clips:
-    """Clips of rows as files; those that were met lately are not looked at again."""
-
-    def __init__(self, job: Job) -> None:
-        self._source, self._folder = job.source, job.clips
-        self._stores = job.request.to != "jsonl"
-        self._recent: OrderedDict[str, ClipFile | AudioError] = OrderedDict()
-        self._written = False
-
-    def of_row(self, row: Mapping[str, Any]) -> list[ClipFile]:
-        """Return the clips of a row, those of the input first.
-
-        Raises
-        ------
-        AudioError
-            For the first one that cannot be used.
-        """
-        return [self._of(*pair) for side in _SIDES for pair in self._of_side(row, side)]
-
-    def seconds_of_row(self, row: Mapping[str, Any]) -> dict[str, list[float | None]]:
-        """Return the lengths of the clips of a row by column; None for a clip that cannot be opened."""
-        columns = {side: f"{side}_seconds" for side in _SIDES}
-        if all(column in row for column in columns.values()):
-            return {column: row[column] for column in columns.values()}
-        return {
-            column: [self._seconds(*pair) for pair in self._of_side(row, side)]
-            for side, column in columns.items()
-        }
-
-    def take_written(self) -> bool:
-        """Say whether clips have been put there since the last call."""
-        written, self._written = self._written, False
-        return written
-
-    def _of_side(self, row: Mapping[str, Any], side: str) -> Iterator[tuple[str, LazyAudio | None]]:
-        ids = row[f"{side}_audio_ids"]
-        return zip(ids, row.get(f"{side}_audio", [None] * len(ids)), strict=True)
-
-    def _seconds(self, audio_id: str, audio: LazyAudio | None) -> float | None:
-        try:
-            return self._of(audio_id, audio).seconds
-        except AudioError:
-            return None
-
-    def _of(self, audio_id: str, audio: LazyAudio | None) -> ClipFile:
-        found = self._recent.get(audio_id)
-        if found is None:
-            found = self._open(audio_id, audio)
-            self._recent[audio_id] = found
-            if len(self._recent) > _RECENT_CLIPS:
-                self._recent.popitem(last=False)
-        if isinstance(found, AudioError):
-            raise found
-        return found
-
-    def _open(self, audio_id: str, audio: LazyAudio | None) -> ClipFile | AudioError:
-        try:
-            if audio is None:
-                audio = self._find(audio_id)
-            if not self._stores:
-                return ClipFile("", check_clip(audio)[1])
-            self._written = True
-            return store_clip(audio, self._folder)
-        except AudioError as error:
-            return error
-
-    def _find(self, audio_id: str) -> LazyAudio:
-        """Return a clip of a release, whose rows come without."""
-        if not isinstance(self._source, ReleaseRows):
-            raise TypeError(f"rows of the {self._source.form} form come with their clips")
-        return LazyAudio(self._source.release.clips.locate(audio_id), audio_id)

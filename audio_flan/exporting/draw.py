@@ -1,21 +1,23 @@
 """Before the first step: which rows are drawn, and how often, written down for all processes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from audio_flan.analysis import Table
 from audio_flan.analysis.selection import Selection, select, select_planned
+from audio_flan.analysis.table import Part
 from audio_flan.exporting.errors import EmptySelectionError
 from audio_flan.exporting.job import DrawnLeaf, DrawnPart, Selected
-from audio_flan.mixing import LEVELS, Plan, RowFilter
+from audio_flan.mixing import LEVELS, Plan, RowFilter, row_keys
 from audio_flan.release.report import Progress
 
-_LEVELS: Final = (*LEVELS, "split")
+_LEAF_AND_SPLIT: Final = (*LEVELS, "split")
 _SELECTED: Final = "selected.json"
 
 
@@ -45,20 +47,31 @@ def choose_rows(
     return selection
 
 
-def count_drawn(selection: Selection) -> Selected:
-    """Count the rows that are drawn, by leaf and split and by file."""
-    counted = [_count(selection, number) for number in range(len(selection.parts))]
-    leaves = pl.concat(counted).group_by(_LEVELS).agg(pl.col("rows").sum(), pl.col("distinct").sum())
-    parts = [DrawnPart(part.path, int(selection.draws(part).sum(dtype=np.int64))) for part in selection.parts]
-    rows = leaves.sort(_LEVELS).iter_rows(named=True)
+def count_drawn(selection: Selection, *, text_answers: bool = False) -> Selected:
+    """Count the rows that are drawn, by leaf and split and by file; or those whose output holds no audio."""
+    counted = [_count(selection, part, text_answers=text_answers) for part in selection.parts]
+    leaves = pl.concat(counted).group_by(_LEAF_AND_SPLIT).agg(pl.col("rows").sum(), pl.col("distinct").sum())
+    parts = [
+        DrawnPart(part.path, int(counts["rows"].sum()))
+        for part, counts in zip(selection.parts, counted, strict=True)
+    ]
+    rows = leaves.sort(_LEAF_AND_SPLIT).iter_rows(named=True)
     return Selected(tuple(msgspec.convert(row, DrawnLeaf) for row in rows), tuple(parts))
 
 
-def _count(selection: Selection, number: int) -> pl.DataFrame:
-    part = selection.parts[number]
+def _count(selection: Selection, part: Part, *, text_answers: bool) -> pl.DataFrame:
+    frame = _drawn(selection, part, _LEAF_AND_SPLIT, text_answers=text_answers).group_by(_LEAF_AND_SPLIT)
+    return frame.agg(rows=pl.col("draws").sum(), distinct=pl.len().cast(pl.Int64))
+
+
+def _drawn(selection: Selection, part: Part, columns: Collection[str], *, text_answers: bool) -> pl.DataFrame:
+    """Return the rows of a file that are drawn, with a column ``draws``."""
     draws = pl.Series("draws", selection.draws(part)).cast(pl.Int64)
-    frame = selection.table.part_frame(part, _LEVELS).with_columns(draws).filter(pl.col("draws") > 0)
-    return frame.group_by(_LEVELS).agg(rows=pl.col("draws").sum(), distinct=pl.len().cast(pl.Int64))
+    kept = pl.col("draws") > 0
+    if text_answers:
+        columns = list(dict.fromkeys((*columns, "output_audio_ids")))
+        kept &= pl.col("output_audio_ids").list.len() == 0
+    return selection.table.part_frame(part, columns).with_columns(draws).filter(kept)
 
 
 def write_draws(selection: Selection, folder: Path) -> None:
@@ -73,19 +86,31 @@ def read_selected(folder: Path) -> Selected:
     return msgspec.json.decode((folder / _SELECTED).read_bytes(), type=Selected)
 
 
-def sum_clips(selection: Selection) -> dict[str, Any]:
+def sum_clips(selection: Selection, *, text_answers: bool = False) -> dict[str, Any]:
     """Add up what rows refer to: different clips, references to clips, and their seconds, repeats counted."""
-    from audio_flan.mixing import row_keys
-
-    keys = np.empty(0, np.uint64)
     references, seconds = 0, 0.0
-    columns = ["input_audio_ids", "output_audio_ids", "input_seconds", "output_seconds"]
-    for part in selection.parts:
-        draws = pl.Series("draws", selection.draws(part)).cast(pl.Int64)
-        frame = selection.table.part_frame(part, columns).with_columns(draws).filter(pl.col("draws") > 0)
-        for side in ("input", "output"):
-            ids, times = frame[f"{side}_audio_ids"], frame[f"{side}_seconds"]
-            keys = np.union1d(keys, row_keys(ids.explode().drop_nulls(), 0))
-            references += int((ids.list.len().cast(pl.Int64) * frame["draws"]).sum())
-            seconds += float((times.list.sum() * frame["draws"]).sum())
-    return {"clips": len(keys), "clip_references": references, "seconds": round(seconds, 6)}
+
+    def keys() -> Iterator[NDArray[np.uint64]]:
+        nonlocal references, seconds
+        columns = ["input_audio_ids", "output_audio_ids", "input_seconds", "output_seconds"]
+        for part in selection.parts:
+            frame = _drawn(selection, part, columns, text_answers=text_answers)
+            for side in ("input", "output"):
+                ids, times = frame[f"{side}_audio_ids"], frame[f"{side}_seconds"]
+                references += int((ids.list.len().cast(pl.Int64) * frame["draws"]).sum())
+                seconds += float((times.list.sum() * frame["draws"]).sum())
+                yield row_keys(ids.explode().drop_nulls(), 0)
+
+    clips = count_distinct(keys())
+    return {"clips": clips, "clip_references": references, "seconds": round(seconds, 6)}
+
+
+def count_distinct(arrays: Iterable[NDArray[np.uint64]]) -> int:
+    """Count different numbers; they are merged when as many new ones have gathered as are known."""
+    known, fresh, gathered = np.empty(0, np.uint64), list[NDArray[np.uint64]](), 0
+    for array in arrays:
+        fresh.append(np.unique(array))
+        gathered += len(fresh[-1])
+        if gathered > len(known):
+            known, fresh, gathered = np.unique(np.concatenate([known, *fresh])), [], 0
+    return len(np.unique(np.concatenate([known, *fresh])))

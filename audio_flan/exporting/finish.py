@@ -9,14 +9,15 @@ from typing import Any, Final
 
 import msgspec
 
-from audio_flan.building import build
+from audio_flan.building.pipeline import build_in_export
 from audio_flan.building.workspace import EXPORT_FOLDER, WORK_FOLDER
 from audio_flan.card import CARD_NAME
 from audio_flan.exporting.card import add_subset, export_card, subset_text
 from audio_flan.exporting.chat import dataset_info
 from audio_flan.exporting.collect import Collect
-from audio_flan.exporting.errors import ExportError
-from audio_flan.exporting.job import Job
+from audio_flan.exporting.errors import ExportError, none_taken
+from audio_flan.exporting.job import DrawnLeaf, Job
+from audio_flan.exporting.record_lines import METADATA_FOLDER
 from audio_flan.exporting.write import (
     LINES_FILE,
     CountClips,
@@ -45,6 +46,7 @@ class Result(msgspec.Struct, frozen=True):
     rows: int
     clips: int
     quarantined: dict[str, int]
+    unread: int
 
 
 def finish(job: Job, plan: Plan | None, jobs: int, progress: Progress | None) -> Result:
@@ -52,25 +54,31 @@ def finish(job: Job, plan: Plan | None, jobs: int, progress: Progress | None) ->
 
     Raises
     ------
+    EmptySelectionError
+        When none of the rows could be taken.
     ExportError
-        When none of the rows could be taken, or counts do not add up.
+        When counts do not add up.
     """
     quarantined = _quarantined(job)
     rows = job.selected.rows - sum(quarantined.values())
     if not rows:
-        raise ExportError(f"none of the {job.selected.rows:,} rows could be taken: {_listing(quarantined)}")
+        raise none_taken(job.selected.rows, quarantined)
     written, clips = _put_together(job, jobs, progress)
     if written != rows:
         raise ExportError(
             f"{job.selected.rows:,} rows were selected, {written:,} written and {job.selected.rows - rows:,} "
             "quarantined, which do not add up: start it anew with --no-resume, and please report it"
         )
-    result = Result(job.selected.rows, rows, clips, quarantined)
+    unread = sum(facts["unread"] for facts in _facts(job, Collect.name))
+    result = Result(job.selected.rows, rows, clips, quarantined, unread)
+    leaves = _written_leaves(job)
     _write_quarantine(job)
-    _write_card(job, plan, quarantined)
+    _write_card(job, plan, leaves, quarantined)
     if plan is not None:
         plan.save(job.out / PLAN_NAME)
-    said = {"request": job.request, "result": result, "leaves": job.selected.leaves}
+    said = {"request": job.request, "result": result, "leaves": leaves}
+    if job.request.to == "release":
+        _place_metadata(job)
     sync_folders({job.out})
     write_atomically(job.out / EXPORT_NAME, msgspec.json.format(msgspec.json.encode(said), indent=1) + b"\n")
     sync_folders({job.out})
@@ -103,7 +111,7 @@ def _put_together(job: Job, jobs: int, progress: Progress | None) -> tuple[int, 
 def _build(job: Job, jobs: int, progress: Progress | None) -> tuple[int, int]:
     request = job.request
     release = open_release(job.release, cache_dir=job.work.root / _CACHE_FOLDER)
-    summary = build(
+    summary = build_in_export(
         release,
         job.out,
         "embedded" if request.to == "embedded" else "indexed",
@@ -173,6 +181,19 @@ def _quarantined(job: Job) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
+def _written_leaves(job: Job) -> tuple[DrawnLeaf, ...]:
+    left_out = (leaf for facts in _facts(job, Collect.name) for leaf in facts["left_out"])
+    return job.selected.leaves_without(msgspec.convert(leaf, DrawnLeaf) for leaf in left_out)
+
+
+def _place_metadata(job: Job) -> None:
+    """Move the metadata to OUT, unless a run before has: from now on readers take OUT for a release."""
+    source = job.metadata_root / METADATA_FOLDER
+    if source.exists():
+        sync_folders({job.out, source})
+        source.rename(job.out / METADATA_FOLDER)
+
+
 def _write_quarantine(job: Job) -> None:
     faults = [
         job.work.faults(Collect.name, unit)
@@ -187,23 +208,27 @@ def _write_quarantine(job: Job) -> None:
                 file.write(msgspec.json.encode(entry.as_json()) + b"\n")
 
 
-def _write_card(job: Job, plan: Plan | None, quarantined: dict[str, int]) -> None:
+def _write_card(
+    job: Job, plan: Plan | None, leaves: tuple[DrawnLeaf, ...], quarantined: dict[str, int]
+) -> None:
     path = job.out / CARD_NAME
-    subset = subset_text(job.request, job.selected, plan, quarantined)
+    subset = subset_text(job.request, leaves, plan, quarantined)
     if job.request.to in ("embedded", "indexed"):
         card = add_subset(path.read_text("utf-8"), subset)
     else:
-        splits = {leaf.split for leaf in job.selected.leaves}
-        card = export_card(job.request, subset, job.selected, [each for each in SPLITS if each in splits])
+        split = next(each for each in SPLITS if any(leaf.split == each for leaf in leaves))
+        card = export_card(job.request, subset, leaves, split, _first_shape(job, split))
     write_atomically(path, card.encode())
+
+
+def _first_shape(job: Job, split: str) -> str:
+    """Return a folder of tars that holds some of a split; empty without tars."""
+    facts = _facts(job, WriteTars.name)
+    return min((tar["shape"] for each in facts for tar in each["tars"] if tar["split"] == split), default="")
 
 
 def _facts(job: Job, step: str) -> Iterator[Any]:
     return (job.work.facts(step, unit) for unit in job.work.units(step))
-
-
-def _listing(quarantined: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {reason}" for reason, count in quarantined.items())
 
 
 def count_files(out: Path) -> tuple[int, int]:

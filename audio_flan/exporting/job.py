@@ -1,5 +1,7 @@
 """What every step of an export works on."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,13 @@ CLIPS_FOLDER: Final = "clips"
 AUDIO_FOLDER: Final = "audio"
 """Of clips beside chat files, below OUT."""
 _RELEASE_FOLDER = "release"
+Place = tuple[str, str, str, str, str]
+"""Direction, domain, task, corpus and split."""
+
+
+def place_of(row: Mapping[str, str]) -> Place:
+    """Return where a row belongs."""
+    return row["direction"], row["domain"], row["task"], row["corpus"], row["split"]
 
 
 class DrawnPart(msgspec.Struct, frozen=True):
@@ -37,6 +46,11 @@ class DrawnLeaf(msgspec.Struct, frozen=True):
     rows: int
     distinct: int
 
+    @property
+    def place(self) -> Place:
+        """The leaf and the split."""
+        return self.direction, self.domain, self.task, self.corpus, self.split
+
 
 class Selected(msgspec.Struct, frozen=True):
     """The rows of an export, by leaf and by file; how often each is drawn stands in files of their own."""
@@ -48,6 +62,20 @@ class Selected(msgspec.Struct, frozen=True):
     def rows(self) -> int:
         """Rows, repeats counted."""
         return sum(leaf.rows for leaf in self.leaves)
+
+    def leaves_without(self, left_out: Iterable[DrawnLeaf]) -> tuple[DrawnLeaf, ...]:
+        """Return the leaves less the rows of others; those without any row are not there."""
+        rows, distinct = Counter[Place](), Counter[Place]()
+        for leaf in left_out:
+            rows[leaf.place] += leaf.rows
+            distinct[leaf.place] += leaf.distinct
+        less = (
+            msgspec.structs.replace(
+                leaf, rows=leaf.rows - rows[leaf.place], distinct=leaf.distinct - distinct[leaf.place]
+            )
+            for leaf in self.leaves
+        )
+        return tuple(leaf for leaf in less if leaf.rows)
 
 
 @dataclass
@@ -68,6 +96,11 @@ class Job:
     def release(self) -> Path:
         """Folder of the release that is made."""
         return self.out if self.request.to == "release" else self.work.root / _RELEASE_FOLDER
+
+    @property
+    def metadata_root(self) -> Path:
+        """Folder in which the metadata of that release is written; it comes to OUT at the very end."""
+        return self.work.root / _RELEASE_FOLDER
 
     @property
     def clips(self) -> Path:

@@ -14,7 +14,7 @@ from audio_flan.building.pipeline import SHARD_SIZE
 from audio_flan.exporting.claim import check_out, claim
 from audio_flan.exporting.collect import DRAWS_FOLDER, Collect
 from audio_flan.exporting.draw import choose_rows, count_drawn, read_selected, sum_clips, write_draws
-from audio_flan.exporting.errors import ExportError
+from audio_flan.exporting.errors import ExportError, none_taken
 from audio_flan.exporting.finish import Result, count_files, finish, read_result
 from audio_flan.exporting.job import ExportStep, Job
 from audio_flan.exporting.request import FORMAT, Request, Style, Target, check_choice, check_target
@@ -28,6 +28,7 @@ from audio_flan.exporting.write import (
     WriteTars,
 )
 from audio_flan.mixing import Licence, Plan
+from audio_flan.records import Reason
 from audio_flan.release.report import Progress
 from audio_flan.shards.atomic import atomic_folder
 from audio_flan.taxonomy import resolve_config
@@ -111,7 +112,8 @@ def export(
     Raises
     ------
     ExportError
-        When `out` holds something else, the disk is full, or no row is left (`EmptySelectionError`).
+        When `out` holds something else, the disk is full, or no row is left that can be taken
+        (`EmptySelectionError`).
     PlanError
         For a plan of another revision of the data.
     UnknownNameError
@@ -156,6 +158,7 @@ def plan_export(
     split: str | Collection[str] | None = None,
     to: Target = "embedded",
     style: Style | None = None,
+    jobs: int = 1,
     shard_size: int = SHARD_SIZE,
     token: str | bool | None = None,
     revision: str | None = None,
@@ -168,19 +171,28 @@ def plan_export(
     The parameters are those of `export`; without `out`, its folder is not looked at.
     """
     check_target(to, style, shard_size)
+    LocalExecutor(jobs)
     if out is not None:
         _folder(out)
     opened = Plan.load(os.fspath(plan)) if plan is not None and not isinstance(plan, Plan) else plan
     table = open_table(root, token=token, revision=revision, cache_dir=cache_dir)
     request = _make_request(table, opened, config, split, filters, to, style, 0, shard_size)
     selection = choose_rows(table, opened, request.config, request.splits, request.row_filter, progress)
+    chat = style is not None
     selected = count_drawn(selection)
+    written = count_drawn(selection, text_answers=True) if chat else selected
+    left = selected.rows - written.rows
+    quarantined = {str(Reason.AUDIO_IN_OUTPUT): left} if left else {}
+    if not written.rows:
+        raise none_taken(selected.rows, quarantined)
     return ExportPlan(
         to=to,
-        rows=selected.rows,
-        distinct_rows=sum(leaf.distinct for leaf in selected.leaves),
-        leaves=selected.leaves,
-        **sum_clips(selection),
+        rows_selected=selected.rows,
+        rows=written.rows,
+        quarantined=quarantined,
+        distinct_rows=sum(leaf.distinct for leaf in written.leaves),
+        leaves=written.leaves,
+        **sum_clips(selection, text_answers=chat),
     )
 
 
@@ -241,5 +253,6 @@ def _summary(folder: Path, out: str, to: str, result: Result, seconds: float) ->
         files=files,
         bytes=nbytes,
         quarantined=result.quarantined,
+        unread=result.unread,
         seconds=seconds,
     )

@@ -6,7 +6,7 @@ its rows are drawn, and as one of a single task and split for each further draw 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,7 @@ from audio_flan.records.splits import release_split
 from audio_flan.release.lines import MAX_LINE_BYTES
 from audio_flan.taxonomy import taxonomy
 
+METADATA_FOLDER: Final = "metadata"
 _FIELDS = Instance.__struct_fields__
 
 
@@ -119,4 +120,4 @@ def _alone(record: dict[str, Any], instance: Instance) -> dict[str, Any]:
 def metadata_file(group: Group, number: int) -> str:
     """Return the path of a metadata file."""
     domain, folder, part, corpus = group
-    return f"metadata/{domain}/{folder}/{part}/{corpus}/jsonl/{corpus}-{number:05d}.jsonl"
+    return f"{METADATA_FOLDER}/{domain}/{folder}/{part}/{corpus}/jsonl/{corpus}-{number:05d}.jsonl"

@@ -13,7 +13,7 @@ Target = Literal["embedded", "indexed", "release", "webdataset", "jsonl", "chat"
 Style = Literal["qwen2-audio", "ms-swift", "llama-factory"]
 TARGETS: Final[tuple[Target, ...]] = get_args(Target)
 STYLES: Final[tuple[Style, ...]] = get_args(Style)
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raise it whenever the same request comes to give other bytes."""
 NEEDS_RELEASE: Final = frozenset({"embedded", "indexed", "release"})
 """Targets that are a release, or are built from one."""

@@ -12,8 +12,11 @@ class ExportPlan:
 
     Attributes
     ----------
-    rows : int
-        Repeats counted.
+    rows_selected, rows : int
+        Rows of the plan or filter, and those that would be written; repeats counted.
+    quarantined : dict
+        Rows that would not be written, by reason, as far as their columns tell: for a chat those whose output
+        holds audio. Other reasons show when texts and clips are read.
     distinct_rows : int
         Each row once.
     clips : int
@@ -27,7 +30,9 @@ class ExportPlan:
     """
 
     to: str
+    rows_selected: int
     rows: int
+    quarantined: dict[str, int]
     distinct_rows: int
     clips: int
     clip_references: int
@@ -58,6 +63,9 @@ class ExportSummary:
         All files of the root, and their size.
     quarantined : dict
         Rows that were not written, by reason: the difference. ``quarantine.jsonl`` names each.
+    unread : int
+        Records of the source, in the files that rows were taken from, that could not be read: `validate`
+        names them. They belong to no selection.
     seconds : float
         Time taken by this run.
     """
@@ -70,6 +78,7 @@ class ExportSummary:
     files: int
     bytes: int
     quarantined: dict[str, int]
+    unread: int
     seconds: float
 
     def as_json(self) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class WriteMetadata(_WriteRows):
         counts = join_records(counted())
         with self.work.make(self.name, unit) as folder:
             if counts:
-                path = self.job.release / metadata_file(*self.buckets.place(int(unit)))
+                path = self.job.metadata_root / metadata_file(*self.buckets.place(int(unit)))
                 with atomic_path(path) as temporary, temporary.open("wb") as file:
                     for line, _ in shuffled(counts, self.job.request.seed):
                         file.write(line + b"\n")

@@ -12,8 +12,8 @@ BALANCED = {"direction": {"understanding": 0.5, "generation": 0.5}, "alpha": 0.5
 
 @pytest.fixture(scope="session")
 def corpus_plan(shared_corpus) -> Plan:
-    """Of the shared corpus: U:G = 1:1 with alpha 0.5 and at most 2 epochs."""
-    return audio_flan.rebalance(shared_corpus, **BALANCED)
+    """2000 rows of the shared corpus: U:G = 1:1 with alpha 0.5 and at most 2 epochs."""
+    return audio_flan.rebalance(shared_corpus, budget=2000, **BALANCED)
 
 
 @pytest.fixture(scope="session")

@@ -35,11 +35,16 @@ def records(root: Path) -> Counter[str]:
     return Counter(json.dumps(json.loads(line), sort_keys=True) for line in lines)
 
 
-def clip_bytes(root: Path) -> dict[str, bytes]:
-    """The clips of a release by id, those in archives aside."""
+def clip_paths(root: Path) -> dict[str, Path]:
+    """The files of the clips of a release by id, those in archives aside."""
     lines = [line for scp in root.glob("scp_files/*/*.scp") for line in scp.read_text().splitlines()]
     paths = dict(line.split(None, 1) for line in lines)
-    return {key: (root / path).read_bytes() for key, path in paths.items() if (root / path).is_file()}
+    return {key: root / path for key, path in paths.items() if (root / path).is_file()}
+
+
+def clip_bytes(root: Path) -> dict[str, bytes]:
+    """The clips of a release by id, those in archives aside."""
+    return {key: path.read_bytes() for key, path in clip_paths(root).items()}
 
 
 def rows(root: Path) -> list[dict[str, Any]]:

@@ -36,6 +36,14 @@ def test_a_dry_run_writes_nothing(demo_root, out):
     assert not out.exists()
 
 
+def test_what_was_not_written_and_what_to_load_is_said(demo_copy, out):
+    path = min(demo_copy.glob("metadata/speech/understanding/*/*/jsonl/*.jsonl"))
+    path.write_bytes(path.read_bytes() + b"{no record\n")
+    said = run("export", demo_copy, out, "--config", "speech_asr").stdout
+    assert f"could not be read: 1; `audio-flan validate {demo_copy}` names them" in said
+    assert f"load_dataset('{out}', 'all')" in said
+
+
 def test_json_says_what_was_made(demo_root, out):
     made = json.loads(
         run(
@@ -44,7 +52,7 @@ def test_json_says_what_was_made(demo_root, out):
     )
     assert made["rows_selected"] == made["rows"] + sum(made["quarantined"].values())
     assert made.keys() == {
-        "out", "to", "rows_selected", "rows", "clips", "files", "bytes", "quarantined", "seconds",
+        "out", "to", "rows_selected", "rows", "clips", "files", "bytes", "quarantined", "unread", "seconds",
     }  # fmt: skip
     named = (out / "quarantine.jsonl").read_text().splitlines()
     assert len(named) == made["quarantined"]["audio_in_output"]
@@ -54,7 +62,7 @@ def test_json_says_what_was_made(demo_root, out):
     ("options", "code", "message"),
     [
         (["--where", "domain = 'speech' AND domain = 'music'"], 1, "no row of"),
-        (["--where", "domian = 'speech'"], 2, "Did you mean 'domain'"),
+        (["--where", "domian = 'speech'"], 2, "did you mean 'domain'"),
         (["--to", "chatt"], 2, "Did you mean 'chat'"),
         (["--plan", "nowhere.toml"], 2, "no plan nowhere.toml"),
         (["--shard-size", "lots"], 2, "512MB"),

@@ -2,6 +2,8 @@
 
 import glob
 import json
+import re
+import shutil
 import warnings
 from collections import Counter
 
@@ -127,10 +129,21 @@ def test_a_conversation():
     ]
 
 
+def test_line_breaks_around_clips_are_kept_where_the_template_makes_none():
+    row = ROW | {"input": "<|SOA|>x<|EOA|>\n<|SOA|>y<|EOA|>\n\nWhy?"}
+    assert conversation(row, ["p", "q"], "qwen2-audio")["messages"][0]["content"] == [
+        {"type": "text", "text": "Say what.\n"},
+        {"type": "audio", "audio_url": "p"},
+        {"type": "audio", "audio_url": "q"},
+        {"type": "text", "text": "\nWhy?"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("style", "text"),
     [("ms-swift", "an <audio> tag"), ("llama-factory", "<image>"), ("qwen2-audio", "<|AUDIO|>"),
-     ("ms-swift", "<|im_end|>\n<|im_start|>system")],
+     ("ms-swift", "<|im_end|>\n<|im_start|>system"), ("ms-swift", "<|AUDIO|>"), ("ms-swift", "<cot-process>"),
+     ("ms-swift", "<start-image>"), ("llama-factory", "<|audio_bos|>")],
 )  # fmt: skip
 def test_texts_that_a_trainer_would_not_read_as_text_are_refused(style, text):
     for field in ("instruction", "input", "output"):
@@ -144,6 +157,10 @@ def test_tars_for_other_loaders(demo_root, source_rows, out):
 
     summary = export(demo_root, out, to="webdataset", shard_size=500_000)
     tars = sorted(glob.glob(f"{out}/*/*.tar"))
+    card = (out / "README.md").read_text()
+    assert "shuffle(1000)" in card
+    for pattern in re.findall(r"FOLDER(/[^\"]*\.tar)", card):
+        assert glob.glob(f"{out}{pattern}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         samples = list(webdataset.WebDataset(tars, shardshuffle=False))
@@ -167,7 +184,8 @@ def test_tars_for_other_loaders(demo_root, source_rows, out):
 @pytest.mark.torch
 def test_tars_load_with_datasets(demo_root, out):
     export(demo_root, out, to="webdataset", config="speech_asr", split="train")
-    folder = next(path for path in out.iterdir() if path.is_dir() and path.name.startswith("input0-"))
+    folder = min(path for path in out.iterdir() if path.is_dir() and path.name.startswith("input0-"))
+    assert f"FOLDER/{folder.name}/train-*.tar" in (out / "README.md").read_text()
     found = datasets.load_dataset(
         "webdataset", data_files={"train": f"{folder}/train-*.tar"}, split="train", streaming=True
     )
@@ -197,6 +215,7 @@ def test_the_embedded_form_loads_with_plain_datasets(demo_root, out):
 def test_a_release_goes_round(demo_root, out, tmp_path):
     export(demo_root, out, to="release")
     assert records(out) == records(demo_root)
+    assert "hard links" in (out / "README.md").read_text()
     export(out, tmp_path / "again", to="release")
     assert records(tmp_path / "again") == records(demo_root)
     report = open_root(out).check()
@@ -240,6 +259,8 @@ def test_shapes():
 
 
 def test_records_of_several_tasks_and_splits_go_round_through_every_form(demo_copy, tmp_path):
+    for domain in ("audio", "music"):
+        shutil.rmtree(demo_copy / "metadata" / domain)
     changed = 0
     for path in demo_copy.glob("metadata/speech/understanding/train_dev/*/jsonl/*.jsonl"):
         found = json_lines(path)
