@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def pytest_configure():
 @pytest.fixture(scope="session")
 def demo_root(tmp_path_factory) -> Path:
     """The demo corpus: all 80 tasks, not to be changed."""
-    return make_demo(tmp_path_factory.mktemp("demo") / "demo").directory
+    return make_once(tmp_path_factory, "demo-corpus", make_demo)
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +58,22 @@ def embedded_root(demo_root, tmp_path_factory) -> Path:
 
 
 def _built(demo_root, tmp_path_factory, form) -> Path:
-    root = tmp_path_factory.mktemp(form) / "demo"
-    audio_flan.build(demo_root, root, form, shard_size=4_000_000)
-    return root
+    def make(root: Path) -> None:
+        audio_flan.build(demo_root, root, form, shard_size=4_000_000)
+
+    return make_once(tmp_path_factory, f"demo-{form}", make)
+
+
+@pytest.fixture(scope="session")
+def shared_roots(shared_corpus, tmp_path_factory) -> dict[str, Path]:
+    """The shared corpus in all three forms, not to be changed."""
+    built = {
+        form: make_once(
+            tmp_path_factory, f"shared-{form}", partial(audio_flan.build, shared_corpus, form=form)
+        )
+        for form in ("indexed", "embedded")
+    }
+    return {"release": shared_corpus} | built
 
 
 @pytest.fixture(params=["indexed", "embedded"])

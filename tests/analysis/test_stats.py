@@ -22,11 +22,8 @@ SIDES = ("input", "output")
 
 
 @pytest.fixture(scope="module")
-def roots(shared_corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shared")
-    for form in ("indexed", "embedded"):
-        audio_flan.build(shared_corpus, folder / form, form)
-    return {"release": shared_corpus} | {form: folder / form for form in ("indexed", "embedded")}
+def roots(shared_roots):
+    return shared_roots
 
 
 @pytest.fixture(scope="module", params=FORMS)
@@ -89,6 +86,20 @@ def test_every_number_that_is_known(root, expected, options):
 def test_the_clip_that_no_row_names_is_said_and_not_counted(roots, expected):
     unnamed = [audio_flan.stats(root).unnamed_clips for root in roots.values()]
     assert unnamed == [len(expected["audio_ids_never_referenced"]), None, None]
+
+
+def test_what_else_is_known_of_the_rows(root, expected):
+    """Wordings of each task, references of rows to clips, sources: by the table that all is counted from."""
+    minors = {config_of(name): name.split("/")[1] for name in expected["per_domain_minor_canonical"]}
+    wordings = audio_flan.stats(root, text=True).text
+    found = {minors[task]: each.distinct_instructions for task, each in wordings.items()}
+    assert found == expected["distinct_instructions_per_minor_canonical"]
+    rows = audio_flan.scan(root)
+    lists = pl.col("input_audio_ids", "output_audio_ids").list.len()
+    references = rows.select(pl.sum_horizontal(lists).cast(pl.String)).collect().to_series()
+    assert dict(Counter(references)) == expected["instances_by_number_of_audio_references"]
+    assert dict(Counter(rows.select("source").collect()["source"].explode())) == expected["per_source_field"]
+    assert rows.select(pl.col("uuid").n_unique()).collect().item() == expected["unique_uuids"]
 
 
 @pytest.mark.parametrize(

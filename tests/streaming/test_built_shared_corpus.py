@@ -14,10 +14,8 @@ SIDES = ("input", "output")
 
 
 @pytest.fixture(scope="module", params=["indexed", "embedded"])
-def built(request, shared_corpus, tmp_path_factory):
-    root = tmp_path_factory.mktemp("shared") / request.param
-    audio_flan.build(shared_corpus, root, request.param)
-    return root
+def built(request, shared_roots):
+    return shared_roots[request.param]
 
 
 @pytest.fixture(scope="module")
