@@ -87,7 +87,7 @@ USUAL = {
 
 @pytest.fixture
 def configs(request, form, version, streaming):
-    """All of them, streamed from the indexed form by the newest client, and with all others when asked for."""
+    """All of them, streamed from the indexed form by the newest client; by all others when asked for."""
     if request.config.getoption("--every-config"):
         return list_configs()
     if (form, version, streaming) not in USUAL:
