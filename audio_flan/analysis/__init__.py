@@ -1,5 +1,6 @@
 """What is in the data: instances as a table of Polars, filters, statistics, plans."""
 
+from audio_flan.analysis.auditing import EpochAudit, LedgerAudit, audit_ledger
 from audio_flan.analysis.filtering import Filtered, FilterSummary, filter_rows
 from audio_flan.analysis.labels.statistics import LabelStatistics, label_statistics
 from audio_flan.analysis.rebalancing import rebalance
@@ -12,14 +13,17 @@ from audio_flan.analysis.table import Part, Table, open_table, splits_of
 from audio_flan.analysis.wordings.statistics import WordingStatistics, wording_statistics
 
 __all__ = [
+    "EpochAudit",
     "FilterSummary",
     "Filtered",
     "LabelStatistics",
+    "LedgerAudit",
     "Part",
     "Selection",
     "Stats",
     "Table",
     "WordingStatistics",
+    "audit_ledger",
     "compare_with_paper",
     "filter_rows",
     "label_statistics",

@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from audio_flan.analysis.conditions import Condition, conditions, passes, unknown_licences
 from audio_flan.analysis.table import Table, open_table, splits_of
 from audio_flan.analysis.tables.columns import KEY_COLUMNS
 from audio_flan.analysis.tables.remote_scan import conjuncts
@@ -24,6 +23,7 @@ from audio_flan.mixing import (
     count_leaves,
     rebalance_leaves,
 )
+from audio_flan.mixing.conditions import Condition, conditions, passes, unknown_licences
 from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
 from audio_flan.shards.atomic import atomic_path, output_path

@@ -4,10 +4,10 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from audio_flan.analysis.conditions import conditions
 from audio_flan.analysis.filtering import make_filter
 from audio_flan.analysis.table import open_table, splits_of
 from audio_flan.mixing import Licence, MixtureError, Plan, count_leaves, rebalance_leaves
+from audio_flan.mixing.conditions import conditions
 from audio_flan.release.report import Progress
 
 

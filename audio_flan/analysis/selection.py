@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from audio_flan.analysis.conditions import conditions, passes
 from audio_flan.analysis.table import Part, Table
 from audio_flan.mixing import (
     IDENTITY_COLUMNS,
@@ -23,6 +22,7 @@ from audio_flan.mixing import (
     row_identity,
     row_keys,
 )
+from audio_flan.mixing.conditions import conditions, passes
 from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
 from audio_flan.taxonomy import resolve_config

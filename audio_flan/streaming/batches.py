@@ -1,6 +1,5 @@
 """Batches of the rows of a stream, bounded by their number or by the length of their sound."""
 
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from audio_flan.streaming.batch_plan import BatchRule, Planner
 from audio_flan.streaming.engine import RowStream
 from audio_flan.streaming.rows import Row
-from audio_flan.streaming.torch_dataset import TorchDataset
+from audio_flan.streaming.torch_dataset import TorchDataset, loader_worker
 
 if TYPE_CHECKING:
     from audio_flan.streaming.ordered import OrderedStream
@@ -126,7 +125,7 @@ class Batches(TorchDataset):
         planned: deque[_Planned] = deque()
         batch: list[Row] = []
         made = 0
-        worker, workers = _worker()
+        worker, workers = loader_worker()
         if mark.workers not in (None, workers):
             message = f"this is the state of one of {mark.workers} workers, and there are {workers}"
             raise ValueError(
@@ -199,9 +198,10 @@ class Batches(TorchDataset):
         state = {"stream": self.stream.identity, "rule": self._rule_name, "epoch": self.stream.epoch}
         if mark.workers is not None:
             state["workers"] = mark.workers
+        first = mark.waiting[0] if mark.waiting else mark.rows
+        state |= self.stream.at(min(mark.start + first * share.world_size, self.stream.total))
         if self.rule.counts_rows:
-            position = min(mark.start + mark.rows * share.world_size, self.stream.total)
-            return state | {"position": position}
+            return state
         gaps = [after - before for before, after in zip((0, *mark.waiting), mark.waiting, strict=False)]
         return state | {
             "rank": share.rank,
@@ -228,6 +228,7 @@ class Batches(TorchDataset):
                 message = f"this is the state of batches with the {name} {state.get(name)!r}, not {value!r}"
                 raise ValueError(message)
         self.set_epoch(state["epoch"])
+        self.stream.expect(state)
         if self.rule.counts_rows:
             self._resume = _Mark(state["position"], workers=state.get("workers"))
             return
@@ -250,10 +251,3 @@ def _planned(planner: Planner, full: Iterable[list[int]], start: int, rows: int)
         steps = left.pop(0)
         waiting = sorted([*planner.waiting, *(step for later in left for step in later)])
         yield _Planned(steps, _Mark(start, rows, tuple(waiting)))
-
-
-def _worker() -> tuple[int, int]:
-    """Return the number of this worker of a DataLoader, and how many there are."""
-    torch_data = sys.modules.get("torch.utils.data")
-    worker = torch_data.get_worker_info() if torch_data else None
-    return (0, 1) if worker is None else (worker.id, worker.num_workers)

@@ -21,7 +21,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from xxhash import xxh3_64_intdigest
+
+from audio_flan.streaming.hashes import Key, hashes, make_key
 
 ORDER_VERSION: Final = 1
 """Raise it whenever the order of the same rows becomes another."""
@@ -57,14 +58,28 @@ class Order:
         None for the order in which the groups stand.
     epoch : int
         Another epoch, another order.
+    part : str
+        What it is the order of, where there are several with the same seed and epoch.
+    window_rows, lanes : int
+        Rows of a window, and blocks that are read in turn.
     """
 
-    def __init__(self, group_rows: Numbers, seed: int | None = None, epoch: int = 0) -> None:
-        self._sizes, self._key = group_rows, None if seed is None else _key(seed, epoch)
+    def __init__(
+        self,
+        group_rows: Numbers,
+        seed: int | None = None,
+        epoch: int = 0,
+        *,
+        part: str = "",
+        window_rows: int = WINDOW_ROWS,
+        lanes: int = LANES,
+    ) -> None:
+        self._sizes, self._lanes = group_rows, lanes
+        self._key = None if seed is None else make_key(ORDER_VERSION, seed, epoch, part)
         numbers = np.arange(len(group_rows), dtype=np.int64)
         self._groups = numbers if self._key is None else _permuted(numbers, self._key)
         starts = np.cumsum(group_rows[self._groups]) - group_rows[self._groups]
-        self._bounds = _window_bounds(starts)
+        self._bounds = _window_bounds(starts, window_rows)
         """First of the permuted groups of each window."""
         self._starts = starts[self._bounds]
         self._rows = int(group_rows.sum())
@@ -127,61 +142,44 @@ class Order:
 
     def _plain(self, groups: Numbers) -> tuple[Numbers, Numbers]:
         sizes = self._sizes[groups]
-        return np.repeat(groups, sizes), _ranges(sizes)
+        return np.repeat(groups, sizes), ranges(sizes)
 
     def _shuffled(self, groups: Numbers) -> tuple[Numbers, Numbers]:
         assert self._key is not None  # noqa: S101 - for the type checker
         sizes = self._sizes[groups]
         blocks = -(-sizes // BLOCK_ROWS)
         block_group = np.repeat(groups, blocks)
-        block_first = _ranges(blocks) * BLOCK_ROWS
+        block_first = ranges(blocks) * BLOCK_ROWS
         block_rows = np.minimum(np.repeat(sizes, blocks) - block_first, BLOCK_ROWS)
-        order = np.argsort(_hashes(self._key, block_group, block_first), kind="stable")
+        order = np.argsort(hashes(self._key, block_group, block_first), kind="stable")
         block_group, block_first, block_rows = (
             each[order] for each in (block_group, block_first, block_rows)
         )
         block = np.repeat(np.arange(len(order)), block_rows)
-        row_group, row = block_group[block], block_first[block] + _ranges(block_rows)
+        row_group, row = block_group[block], block_first[block] + ranges(block_rows)
         # In each block the rows by their hashes, then a row of each block of a set of lanes in turn.
-        hashes = _hashes(~self._key, row_group, row)
-        in_block = np.lexsort((hashes, block))
-        turn = _ranges(block_rows)
-        place = np.lexsort((block, turn, block // LANES))
+        by_chance = hashes(~self._key, row_group, row)
+        in_block = np.lexsort((by_chance, block))
+        turn = ranges(block_rows)
+        place = np.lexsort((block, turn, block // self._lanes))
         return row_group[in_block][place], row[in_block][place]
 
 
-def _key(seed: int, epoch: int) -> np.uint64:
-    return np.uint64(xxh3_64_intdigest(f"{ORDER_VERSION} {seed} {epoch}".encode()))
+def _permuted(numbers: Numbers, key: Key) -> Numbers:
+    return numbers[np.argsort(hashes(key, numbers, np.zeros_like(numbers)), kind="stable")]
 
 
-def _permuted(numbers: Numbers, key: np.uint64) -> Numbers:
-    return numbers[np.argsort(_hashes(key, numbers, np.zeros_like(numbers)), kind="stable")]
-
-
-def _hashes(key: np.uint64, major: Numbers, minor: Numbers) -> NDArray[np.uint64]:
-    """Return a 64-bit hash of a key and two numbers, for each pair."""
-    return _mixed(_mixed(major.astype(np.uint64) ^ key) + minor.astype(np.uint64))
-
-
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the output of SplitMix64 for each state."""
-    mixed = values + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
-
-
-def _ranges(sizes: Numbers) -> Numbers:
+def ranges(sizes: Numbers) -> Numbers:
     """Return 0, 1, ... size - 1 for each size, one after the other."""
     ends = np.cumsum(sizes)
     return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - sizes, sizes)
 
 
-def _window_bounds(starts: Numbers) -> Numbers:
+def _window_bounds(starts: Numbers, window_rows: int) -> Numbers:
     """Return the number of the first group of each window, given the first row of each group."""
     bounds = []
     i = 0
     while i < len(starts):
         bounds.append(i)
-        i = int(np.searchsorted(starts, starts[i] + WINDOW_ROWS))
+        i = int(np.searchsorted(starts, starts[i] + window_rows))
     return np.array(bounds, np.int64)

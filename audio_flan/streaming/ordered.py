@@ -1,31 +1,38 @@
 """Rows of a built root in an order that is a pure function, shared out to ranks, resumed by any number."""
 
-import logging
-import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from copy import copy
+from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Final
 
 import numpy as np
 from xxhash import xxh3_64_hexdigest
 
+from audio_flan.mixing import Plan, PlanError
 from audio_flan.release import Quarantine
 from audio_flan.shards import FileFacts
 from audio_flan.streaming.clips_ahead import ClipsAhead, StoredRow
 from audio_flan.streaming.decode_ahead import Job, make_rows
+from audio_flan.streaming.failures import stop_at_failures, warn_of_quarantine
+from audio_flan.streaming.interleave import INTERLEAVE_VERSION
+from audio_flan.streaming.leaf_rows import LeafRows
+from audio_flan.streaming.ledger import Given, Ledger
+from audio_flan.streaming.ledger_file import LEDGER_VERSION, LedgerHeader
+from audio_flan.streaming.mixed_order import MixedOrder
 from audio_flan.streaming.order import BLOCK_ROWS, LANES, ORDER_VERSION, Numbers, Order
 from audio_flan.streaming.row_groups import RowGroups
-from audio_flan.streaming.rows import QUARANTINE_LIMIT, Row, Wish
+from audio_flan.streaming.rows import QUARANTINE_LIMIT, Place, Row, Wish
 from audio_flan.streaming.shard_rows import ShardRows, columns_to_read
 from audio_flan.streaming.share import Share
-from audio_flan.streaming.torch_dataset import TorchDataset
-
-logger = logging.getLogger("audio_flan")
+from audio_flan.streaming.torch_dataset import TorchDataset, loader_worker
 
 _ROWS_AT_ONCE: Final = BLOCK_ROWS * LANES
 """Rows that are made together."""
+_MIXED_ROWS_AT_ONCE: Final = 4096
+"""The same for a plan, whose leaves are read in many places; where sound is not in the rows."""
 
 
 class OrderedStream(TorchDataset):
@@ -45,6 +52,10 @@ class OrderedStream(TorchDataset):
     seed : int or None
         None for the order of the files.
     epoch : int
+    plan : Plan or None
+        What is drawn; None for each row once.
+    ledger : Ledger or None
+        Where the rows that are given out are noted.
     quarantine : Quarantine
         Clips that were not given out by the pass under way or last made.
     """
@@ -57,12 +68,18 @@ class OrderedStream(TorchDataset):
         *,
         seed: int | None = None,
         epoch: int = 0,
+        plan: Plan | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.source, self.wish, self.share, self.epoch = source, wish, share, epoch
-        self.seed = seed
+        self.seed, self.plan, self.ledger = seed, plan, ledger
+        if plan:
+            _check_plan(plan, source, wish)
         self.files: Sequence[FileFacts] = source.files(wish.config, wish.splits)
         self._groups = RowGroups(source, self.files, columns_to_read(wish))
-        self._order = Order(self._groups.sizes, seed, epoch)
+        self._leaves = [leaf for leaf in plan.leaves if leaf.target] if plan else []
+        self._leaf_rows = LeafRows(source, self.files, self._leaves, plan.row_filter) if plan else None
+        self._order = self._make_order()
         self.quarantine = Quarantine(QUARANTINE_LIMIT)
         self._start = self._steps = 0
         """Position at which the pass began, and steps that the rank has made since."""
@@ -99,18 +116,58 @@ class OrderedStream(TorchDataset):
         rows = self._stored_rows(share, start, share.own_steps(start, self.total) if steps is None else steps)
         with ClipsAhead(self.source, rows) if self._fetches else nullcontext(rows) as stored:
             jobs = (
-                Job(step + 1, partial(self.source.finished, row, self.wish, place))
+                Job((step + 1, place), partial(self.source.finished, row, self.wish, place))
                 for step, place, row in stored
             )
-            yield from make_rows(jobs, quarantine, self.wish.ahead)
-        if quarantine:
-            logger.warning("%s of %s: %s", self.wish.config.name, self.source.root, quarantine)
+            rows_made = make_rows(jobs, quarantine, self.wish.ahead)
+            limit = self.wish.max_consecutive_failures
+            given = stop_at_failures(rows_made, quarantine, limit, self.source.root)
+            if self.ledger is None:
+                yield from ((steps, row) for (steps, _), row in given)
+            else:
+                yield from self._noted(self.ledger, share, start, given)
+        warn_of_quarantine(quarantine, self.wish.config.name, self.source.root)
+
+    def _noted(
+        self,
+        ledger: Ledger,
+        share: Share,
+        start: int,
+        given: Iterable[tuple[tuple[int, Place], Row | None]],
+    ) -> Generator[tuple[int, Row | None], None, None]:
+        """Yield steps and rows, each noted in the ledger before."""
+        header = LedgerHeader(
+            LEDGER_VERSION,
+            self.identity,
+            self.source.manifest.revision,
+            self.wish.config.name,
+            self.wish.splits,
+            self.seed,
+            self.plan.hash if self.plan else None,
+            share.rank,
+            share.world_size,
+            loader_worker()[0],
+        )
+        firsts = dict(
+            zip(
+                (file.path for file in self.files),
+                accumulate((file.rows for file in self.files), initial=0),
+                strict=False,
+            )
+        )
+        rows = (
+            (steps, share.position(start, self.total, steps - 1), firsts[place.file] + place.line - 1, row)
+            for (steps, place), row in given
+        )
+        with Given(ledger, header, self.epoch) as pass_:
+            yield from pass_.noted(rows)
 
     def _stored_rows(self, share: Share, start: int, steps: Iterable[int]) -> Iterator[StoredRow]:
         """Yield the rows of some steps, their audio as it is stored."""
         left, at_once = iter(steps), 1  # the first row shall not wait for others
+        most = _MIXED_ROWS_AT_ONCE if self.plan and self.source.form == "indexed" else _ROWS_AT_ONCE
         while some := list(islice(left, at_once)):
-            at_once = min(2 * at_once, _ROWS_AT_ONCE)
+            at_once = min(2 * at_once, most)
             rows = self._groups.rows(*self.places(share, start, some))
             for step, (place, row) in zip(some, rows, strict=True):
                 yield StoredRow(step, place, row)
@@ -119,6 +176,23 @@ class OrderedStream(TorchDataset):
         """Return the row group of the row of each step, and its number in it."""
         return self._order.places(np.array([share.position(start, self.total, step) for step in steps]))
 
+    def row_numbers(self, positions: Numbers) -> Numbers:
+        """Return the numbers of the rows at some positions, counted through all `files`; int64."""
+        groups, numbers = self._order.places(positions)
+        return self._groups.first_rows[groups] + numbers
+
+    def leaf_numbers(self, positions: Numbers) -> Numbers:
+        """Return which of the plan's leaves with a target is drawn of at each position; int64, shape (rows,).
+
+        Raises
+        ------
+        ValueError
+            When the stream has no plan.
+        """
+        if not isinstance(self._order, MixedOrder):
+            raise ValueError("a stream without a plan draws of no leaves")  # noqa: TRY004 - of its arguments
+        return self._order.leaves(positions)
+
     @property
     def _fetches(self) -> bool:
         """Whether rows point at clips that have to be fetched from afar."""
@@ -126,7 +200,16 @@ class OrderedStream(TorchDataset):
 
     def reordered(self, seed: int | None, epoch: int) -> "OrderedStream":
         """Return a stream of the same rows in another order, at its beginning."""
-        return OrderedStream(self.source, self.wish, self.share, seed=seed, epoch=epoch)
+        other = copy(self)
+        other.seed = seed
+        other.set_epoch(epoch)
+        return other
+
+    def __copy__(self) -> "OrderedStream":
+        other = object.__new__(type(self))
+        own = {"_groups": copy(self._groups), "_leaf_rows": copy(self._leaf_rows)}  # with nothing kept
+        other.__dict__.update(self.__dict__ | own)
+        return other
 
     def __len__(self) -> int:
         """Return the number of rows that this rank gets in an epoch."""
@@ -137,10 +220,15 @@ class OrderedStream(TorchDataset):
         """Number of rows of an epoch, of all ranks together."""
         return len(self._order)
 
+    def _make_order(self) -> Order | MixedOrder:
+        if self._leaf_rows is None:
+            return Order(self._groups.sizes, self.seed, self.epoch)
+        return MixedOrder(self._leaf_rows, self._leaves, self.seed, self.epoch)
+
     def set_epoch(self, epoch: int) -> None:
         """Go to the beginning of an epoch; shuffled, each has another order."""
         self.epoch = epoch
-        self._order = Order(self._groups.sizes, self.seed, epoch)
+        self._order = self._make_order()
         self._start = self._steps = 0
         self._resume = None
 
@@ -149,7 +237,13 @@ class OrderedStream(TorchDataset):
 
         So the state of any rank is that of all, for any number of ranks that goes on.
         """
-        return {"stream": self.identity, "epoch": self.epoch, "position": self._position}
+        return {"stream": self.identity, "epoch": self.epoch, **self.at(self._position)}
+
+    def at(self, position: int) -> dict[str, Any]:
+        """Return a position as it stands in a state: with a plan, also what spares counting up to it."""
+        if isinstance(self._order, Order):
+            return {"position": position}
+        return {"position": position, "turns": self._order.mark(position)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next iteration go on at `state`; at most the row groups of one window are read again.
@@ -157,13 +251,19 @@ class OrderedStream(TorchDataset):
         Raises
         ------
         ValueError
-            When it is the state of another stream: of another config, split or seed, or of other data.
+            When it is the state of another stream: of another config, split, seed or plan, or of other data.
         """
         if state.get("stream") != self.identity:
             message = f"this is the state of {state.get('stream')!r}, and the stream is {self.identity!r}"
             raise ValueError(message)
         self.set_epoch(state["epoch"])
+        self.expect(state)
         self._start = self._resume = state["position"]
+
+    def expect(self, state: dict[str, Any]) -> None:
+        """Make use of what `at` has said of the position at which rows are to be asked for."""
+        if isinstance(self._order, MixedOrder):
+            self._order.settle(state["position"], state["turns"])
 
     @property
     def _position(self) -> int:
@@ -175,13 +275,34 @@ class OrderedStream(TorchDataset):
         name = f"{self.wish.config.name}, {'+'.join(self.wish.splits)}"
         files = [self.source.state_key(file) for file in self.files]
         key = repr((ORDER_VERSION, name, self.seed, files))
+        if self.plan:
+            key += f" {INTERLEAVE_VERSION} {self.plan.hash}"
         return f"{name} {xxh3_64_hexdigest(key.encode())}"
 
     def _worker_share(self) -> Share:
         """Return the part of this worker of a DataLoader, where it is one."""
-        torch_data = sys.modules.get("torch.utils.data")
-        worker = torch_data.get_worker_info() if torch_data else None
-        if worker is None:
-            return self.share
-        mine = (self.share.rank, self.share.world_size, self.share.uneven)
-        return Share(*mine, worker=worker.id, workers=worker.num_workers)
+        worker, workers = loader_worker()
+        return replace(self.share, worker=worker, workers=workers)
+
+
+def _check_plan(plan: Plan, source: ShardRows, wish: Wish) -> None:
+    """Refuse a plan that says something else than config and splits.
+
+    Raises
+    ------
+    PlanError
+        When it does, or was made for other data.
+    """
+    plan.check_revision(source.manifest.revision)
+    if wish.splits != (plan.split,):
+        asked = "+".join(wish.splits)
+        raise PlanError(
+            f"the plan is of the split {plan.split!r} and not of {asked!r}: pass split={plan.split!r}"
+        )
+    outside = sorted({leaf.task for leaf in plan.leaves if leaf.target} - set(wish.config.task_names))
+    if outside:
+        tasks = ", ".join(outside[:3]) + (", ..." if len(outside) > 3 else "")
+        raise PlanError(
+            f"the plan draws rows of {tasks}, which the config {wish.config.name!r} does not have; "
+            "make a plan of these tasks only, or stream the config 'all'"
+        )

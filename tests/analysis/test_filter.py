@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 import audio_flan
-from audio_flan.analysis.conditions import PERMISSIVE_LICENCES, conditions, parse_where, passes
 from audio_flan.card.sources import find_source
 from audio_flan.mixing import SCRIPTS, MixtureError, Plan, RowFilter
+from audio_flan.mixing.conditions import PERMISSIVE_LICENCES, conditions, parse_where, passes
 from audio_flan.taxonomy import UnknownNameError, resolve_config
 
 

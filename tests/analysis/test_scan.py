@@ -8,8 +8,9 @@ from hub.server import Hub
 
 import audio_flan
 from audio_flan.analysis import open_table
-from audio_flan.analysis.tables.columns import CLIP_SCHEMA, ROW_SCHEMA
+from audio_flan.analysis.tables.columns import CLIP_SCHEMA
 from audio_flan.analysis.tables.remote_scan import conjuncts
+from audio_flan.mixing.row_schema import ROW_SCHEMA
 from audio_flan.records import SPLITS
 from audio_flan.release import Quarantine
 from audio_flan.streaming.rows import Wish

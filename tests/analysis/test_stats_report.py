@@ -136,7 +136,8 @@ def test_a_missing_extra_is_one_line_with_the_command(indexed_root, tmp_path):
             check=False,
         )
         assert done.returncode == 2
-        assert done.stderr == f"error: charts need {package}: pip install 'audio-flan[report]'\n"
+        expected = f"{package} is not installed; for charts: pip install 'audio-flan[report]'"
+        assert done.stderr == f"error: {expected}\n"
         assert not (tmp_path / "a.html").exists()
 
 

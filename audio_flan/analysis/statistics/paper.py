@@ -125,6 +125,12 @@ def compare_with_paper(counts: Iterable[RowCount]) -> tuple[Comparison, ...]:
     return tuple(_compared(level, name, printed, by_task) for level, name, printed in named)
 
 
+def printed_counts() -> tuple[RowCount, ...]:
+    """Return the paper's counts of the major tasks as rows of the first minor task of each."""
+    printed = ((resolve_config(each.config).tasks[0], each.instances) for each in reference().majors)
+    return tuple(RowCount(task.config, "", "", task.direction, rows, 0.0, 0, 0, 0) for task, rows in printed)
+
+
 def known_inconsistencies() -> tuple[Inconsistency, ...]:
     """Return where the sums of the paper's own counts do not agree."""
     return tuple(each for each in reference().inconsistencies if each.kind == "sum")

@@ -3,18 +3,18 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import polars as pl
-from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
+from xxhash import xxh3_64_intdigest
 
 from audio_flan.analysis.table import Part
-from audio_flan.analysis.tables.columns import CLIP_SCHEMA, KEY_COLUMNS, ROW_SCHEMA
+from audio_flan.analysis.tables.columns import CLIP_SCHEMA, KEY_COLUMNS
 from audio_flan.analysis.tables.remote_scan import RemoteFile, read_remote_file, scan_remote_files
 from audio_flan.analysis.tables.row_scan import KeyBounds, scan_row_files
+from audio_flan.mixing.row_schema import ROW_SCHEMA
 from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
 from audio_flan.shards import FileFacts, Manifest, ManifestError, RowCount
@@ -48,11 +48,8 @@ class BuiltTable:
 
     @property
     def revision(self) -> str:
-        """A hash of what was built and of the counts: the same wherever the root lies, and in either form."""
-        recipe = self.manifest.recipe
-        counts = [(c.task, c.split, c.corpus, c.direction, c.rows) for c in self.manifest.counts]
-        parts = (recipe.release, recipe.config, recipe.splits, counts)
-        return xxh3_64_hexdigest(msgspec.json.encode(parts))
+        """`Manifest.revision`: the same wherever the root lies, and in either form."""
+        return self.manifest.revision
 
     @property
     def _is_local(self) -> bool:
@@ -73,7 +70,7 @@ class BuiltTable:
             keys = pl.DataFrame(
                 [self._values(count) for count in self.manifest.counts], schema=_KEY_SCHEMA, orient="row"
             )
-            remote = [RemoteFile(file.path, file.nbytes, self._numbers[_place(file)]) for file in files]
+            remote = [RemoteFile(file, self._numbers[_place(file)]) for file in files]
             frame = scan_remote_files(self.source.store, remote, ROW_SCHEMA, keys)
         return frame if columns is None else frame.select(list(columns))
 
@@ -93,7 +90,7 @@ class BuiltTable:
         if self._is_local:
             path = str(Path(self.source.root, part.path))
             return pl.read_parquet(path, columns=wanted, glob=False, hive_partitioning=False).select(wanted)
-        file = RemoteFile(part.path, self._sizes[part.path])
+        file = RemoteFile(self._files[part.path])
         groups = read_remote_file(self.source.store, file, wanted, ROW_SCHEMA)
         return pl.concat([pl.DataFrame(schema=ROW_SCHEMA).select(wanted), *groups])
 
@@ -116,7 +113,7 @@ class BuiltTable:
         if not files:
             return pl.LazyFrame(schema=CLIP_SCHEMA)
         if not self._is_local:
-            remote = [RemoteFile(file.path, file.nbytes) for file in files]
+            remote = [RemoteFile(file) for file in files]
             return scan_remote_files(self.source.store, remote, CLIP_SCHEMA)
         paths = [str(Path(self.source.root, file.path)) for file in files]
         scan = pl.scan_parquet(paths, glob=False, hive_partitioning=False)
@@ -130,8 +127,7 @@ class BuiltTable:
         total, done, seen = sum(file.rows for file in files), 0, set[int]()
         columns = [f"{side}_audio{end}" for side in _SIDES for end in ("", "_ids")]
         for file in files:
-            name, read = f"{self.source.root}/{file.path}", partial(self.source.store.read_range, file.path)
-            reader = ParquetReader(name, file.nbytes, read)
+            reader = ParquetReader.of(self.source.store, file)
             for group, rows in enumerate(reader.group_rows):
                 table = reader.read_group(group, columns, dictionaries=SOUND_LEAVES)
                 for row in rows_of_table(table):
@@ -175,8 +171,8 @@ class BuiltTable:
         return numbers
 
     @cached_property
-    def _sizes(self) -> dict[str, int]:
-        return {file.path: file.nbytes for file in self.manifest.files}
+    def _files(self) -> dict[str, FileFacts]:
+        return {file.path: file for file in self.manifest.files}
 
 
 def _place(file: FileFacts) -> tuple[str, str]:

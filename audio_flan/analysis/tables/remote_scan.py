@@ -5,22 +5,22 @@ fails; here bytes are fetched as everywhere else, with tokens, retries and reque
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial, reduce
+from functools import reduce
 from operator import and_
 from typing import NamedTuple
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from audio_flan.shards import FileFacts
 from audio_flan.shards.parquet_reader import ParquetReader
 from audio_flan.shards.store import Store
 
 
 class RemoteFile(NamedTuple):
-    """A file of a store, its size in bytes, and the numbers of the `keys` that its rows may have."""
+    """A file of a store, and the numbers of the `keys` that its rows may have."""
 
-    path: str
-    nbytes: int
+    facts: FileFacts
     keys: Sequence[int] = ()
 
 
@@ -56,7 +56,7 @@ def read_remote_file(
     store: Store, file: RemoteFile, columns: Sequence[str], schema: pl.Schema
 ) -> Iterator[pl.DataFrame]:
     """Yield the row groups of a file, with these columns only."""
-    reader = ParquetReader(f"{store.root}/{file.path}", file.nbytes, partial(store.read_range, file.path))
+    reader = ParquetReader.of(store, file.facts)
     types = {name: schema[name] for name in columns}
     for group in range(len(reader.group_rows)):
         table = pl.from_arrow(reader.read_group(group, columns))

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from audio_flan.analysis.tables.columns import KEY_COLUMNS, ROW_SCHEMA
+from audio_flan.analysis.tables.columns import KEY_COLUMNS
+from audio_flan.mixing.row_schema import ROW_SCHEMA
 
 
 class KeyBounds(NamedTuple):

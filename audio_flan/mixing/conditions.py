@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from audio_flan.analysis.tables.columns import ROW_SCHEMA
 from audio_flan.card.sources import Source, find_source
-from audio_flan.mixing import SCRIPTS, MixtureError, RowFilter
+from audio_flan.mixing.errors import MixtureError
+from audio_flan.mixing.row_filter import SCRIPTS, RowFilter
+from audio_flan.mixing.row_schema import ROW_SCHEMA
 from audio_flan.taxonomy import UnknownNameError
 from audio_flan.taxonomy.errors import nearest_names
 

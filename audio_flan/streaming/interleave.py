@@ -1,0 +1,224 @@
+"""The order in which the leaves of a plan take turns, as a pure function with a version.
+
+A leaf with a target of t of N rows has had its share of the first n rows when it has had n * t / N. At every
+n, each leaf has had less than one row more or less than that. So its draw number j, from 0, stands at a
+position from floor(j * N / t) to ceil((j + 1) * N / t) - 1: the windows of Pfair scheduling (Baruah, Cohen,
+Plaxton and Varvel 1996, "Proportionate progress: a notion of fairness in resource allocation"), of which it
+is known that taking the draw with the earliest deadline first meets them all.
+
+Positions are cut into blocks. How many draws of each leaf there are before a block is known without placing
+those draws: of a block, all draws that have to stand in it are placed, in whatever order, and the slots that
+they leave open go to draws that may wait. So a block is computed alone when a position in it is asked for.
+
+Shuffled, draws change places with others wherever both stay in their windows: what ranks or workers get is
+then no regular pattern of leaves.
+"""
+
+from collections import OrderedDict
+from heapq import heappop, heappush
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_flan.streaming.hashes import Key, hashes
+from audio_flan.streaming.order import Numbers, ranges
+
+INTERLEAVE_VERSION: Final = 1
+"""Raise it whenever the same plan is interleaved in another way."""
+BLOCK_POSITIONS: Final = 1 << 16
+_SWAPS: Final = (
+    1, 2, 1, 4, 1, 8, 1, 16, 1, 2, 32, 1, 64, 1, 4, 128, 1, 2, 1, 256, 1, 8, 1, 512, 1, 2, 1, 4, 1, 1,
+)  # fmt: skip
+"""Distances over which draws change places, one after the other."""
+_BLOCKS_KEPT: Final = 4
+_MOST_ROWS: Final = 3_000_000_000
+"""Rows of a plan for which positions times targets are whole numbers of 64 bits."""
+
+
+class Block(NamedTuple):
+    """The positions from `start` on.
+
+    ``leaves`` and ``draws`` are int64 of shape (positions of the block,): the number of the leaf, and how
+    many draws of it there were before.
+    """
+
+    start: int
+    leaves: Numbers
+    draws: Numbers
+
+
+class Interleave:
+    """The order in which leaves take turns.
+
+    Parameters
+    ----------
+    targets : numpy.ndarray
+        int64, shape (leaves,): rows of each, all positive.
+    key : numpy.uint64, optional
+        Decides between orders; None for the earliest deadline first, and the first of several leaves.
+
+    block_positions : int
+        Positions that are computed together. It makes no difference to the counts, but to the order.
+
+    Raises
+    ------
+    ValueError
+        When there are more than three billion rows.
+    """
+
+    def __init__(
+        self, targets: Numbers, key: Key | None = None, block_positions: int = BLOCK_POSITIONS
+    ) -> None:
+        self._targets, self._key, self._block_positions = targets, key, block_positions
+        self._total = int(targets.sum())
+        if self._total > _MOST_ROWS:
+            raise ValueError(f"the plan draws {self._total:,} rows, a stream has at most {_MOST_ROWS:,}")
+        self._known = {0: np.zeros_like(targets)}
+        """How many draws of each leaf there are before a block, for the blocks that somebody asked for."""
+        self._recent: OrderedDict[int, Block] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_recent": OrderedDict()}
+
+    def __len__(self) -> int:
+        """Return the number of positions: the rows of the plan."""
+        return self._total
+
+    def block_at(self, position: int) -> Block:
+        """Return the block that holds a position.
+
+        Raises
+        ------
+        IndexError
+            When there is no such position.
+        """
+        if not 0 <= position < self._total:
+            raise IndexError(f"there is no row {position}: the plan draws {self._total}")
+        number = position // self._block_positions
+        if number in self._recent:
+            self._recent.move_to_end(number)
+        else:
+            self._recent[number] = self._block(number)
+            if len(self._recent) > _BLOCKS_KEPT:
+                self._recent.popitem(last=False)
+        return self._recent[number]
+
+    def mark(self, position: int) -> str:
+        """Return what spares another one counting up to a position: a bit for each leaf, in hex."""
+        number = min(position, self._total - 1) // self._block_positions
+        ahead = self._counts_before(number) > self._targets * (number * self._block_positions) // self._total
+        return np.packbits(ahead).tobytes().hex()
+
+    def settle(self, position: int, mark: str) -> None:
+        """Take over the mark of the same plan for a position.
+
+        Raises
+        ------
+        ValueError
+            When it cannot be one.
+        """
+        number = min(position, self._total - 1) // self._block_positions
+        start = number * self._block_positions
+        ahead = np.unpackbits(np.frombuffer(bytes.fromhex(mark), np.uint8), count=len(self._targets))
+        counts = self._targets * start // self._total + ahead
+        if int(counts.sum()) != start:
+            raise ValueError(f"the mark {mark!r} is not that of position {position} of this plan")
+        self._known[number] = counts
+
+    def _counts_before(self, number: int) -> Numbers:
+        """Return how many draws of each leaf there are before a block; of the last and one, all."""
+        nearest = max(known for known in self._known if known <= number)
+        for i in range(nearest, number):
+            start = i * self._block_positions
+            end = min(start + self._block_positions, self._total)
+            self._known[i + 1] = _counts_after(self._known[i], self._targets, start, end)
+        return self._known[number]
+
+    def _block(self, number: int) -> Block:
+        start = number * self._block_positions
+        after, before = self._counts_before(number + 1), self._counts_before(number)
+        leaves = np.repeat(np.arange(len(before)), after - before)
+        draws = before[leaves] + ranges(after - before)
+        targets = self._targets[leaves]
+        releases = np.maximum(draws * self._total // targets - start, 0)
+        deadlines = np.minimum(-(-(draws + 1) * self._total // targets) - start, len(draws)) - 1
+        ties = np.arange(len(draws))
+        if self._key is not None:
+            ties = np.argsort(hashes(self._key, leaves, draws), kind="stable")
+        placed = _earliest_deadline_first(releases[ties], deadlines[ties])
+        placed = ties[placed]
+        if self._key is not None:
+            chance = hashes(~self._key, start + np.arange(len(draws)), np.zeros_like(draws))
+            _change_places(placed, releases, deadlines, chance)
+        # Draws of a leaf are numbered as they stand: among themselves they may have changed places.
+        leaves = leaves[placed]
+        by_leaf = np.argsort(leaves, kind="stable")
+        draws[by_leaf] = draws.copy()
+        return Block(start, leaves, draws)
+
+
+def _counts_after(before: Numbers, targets: Numbers, start: int, end: int) -> Numbers:
+    """Return how many draws of each leaf there are before position `end`, given those before `start`.
+
+    They are those of the earliest deadline first. A draw that has to come before `end` goes before any that
+    may come later, so that these get the slots at which none of the former waits: which these are depends on
+    when draws are released, and not on the order in which they are placed.
+    """
+    total = int(targets.sum())
+    counts = np.maximum(before, targets * end // total)
+    leaves = np.repeat(np.arange(len(targets)), counts - before)
+    draws = before[leaves] + ranges(counts - before)
+    releases = np.maximum(draws * total // targets[leaves] - start, 0)
+    released = np.cumsum(np.bincount(releases, minlength=end - start))
+    idle = np.maximum.accumulate(np.maximum(np.arange(1, end - start + 1) - released, 0))
+    open_slots = start + np.flatnonzero(np.diff(idle, prepend=0))
+    may_wait = np.flatnonzero(counts * total < targets * end)
+    if len(open_slots):
+        counts[may_wait[_placed(open_slots, counts[may_wait], targets[may_wait], total)]] += 1
+    return counts
+
+
+def _placed(slots: Numbers, draws: Numbers, targets: Numbers, total: int) -> list[int]:
+    """Return which of some draws, each of another leaf, get some slots."""
+    releases = draws * total // targets
+    deadlines = (-(-(draws + 1) * total // targets)).tolist()
+    by_release = np.argsort(releases, kind="stable")
+    ends = np.searchsorted(releases[by_release], slots, side="right").tolist()
+    order = by_release.tolist()
+    waiting: list[tuple[int, int]] = []
+    placed, first = [], 0
+    for end in ends:
+        for i in order[first:end]:
+            heappush(waiting, (deadlines[i], i))
+        first = end
+        placed.append(heappop(waiting)[1])
+    return placed
+
+
+def _earliest_deadline_first(releases: Numbers, deadlines: Numbers) -> Numbers:
+    """Return which draw stands at each position, given the first and the last position of each."""
+    by_release = np.argsort(releases, kind="stable")
+    due = list(zip(deadlines[by_release].tolist(), by_release.tolist(), strict=True))
+    released = np.searchsorted(releases[by_release], np.arange(len(due)), side="right").tolist()
+    waiting: list[tuple[int, int]] = []
+    placed, first = [], 0
+    for end in released:
+        for each in due[first:end]:
+            heappush(waiting, each)
+        first = end
+        placed.append(heappop(waiting)[1])
+    return np.array(placed, np.int64)
+
+
+def _change_places(
+    placed: Numbers, releases: Numbers, deadlines: Numbers, chance: NDArray[np.uint64]
+) -> None:
+    """Let draws change places, by chance, with others some positions away, as their windows allow."""
+    for turn, distance in enumerate(_SWAPS):
+        here = np.arange(len(placed) - distance)
+        here = here[((here + turn * (distance // 2 + 1)) // distance) % 2 == 0]
+        one, other = placed[here], placed[here + distance]
+        may = (releases[other] <= here) & (deadlines[one] >= here + distance)
+        may &= (chance[here] >> np.uint64(turn)) % 2 == 1
+        placed[here[may]], placed[here[may] + distance] = other[may], one[may]
