@@ -16,7 +16,7 @@ from audio_flan.building.store_clips import FACTS, StoreClips, unit_name
 from audio_flan.building.workspace import Workspace, write_facts
 from audio_flan.shards import FileFacts
 from audio_flan.shards.atomic import atomic_path
-from audio_flan.shards.hashing import hash_file
+from audio_flan.shards.hashing import hash_file, hash_footer
 from audio_flan.shards.index import read_index, write_index_and_table
 from audio_flan.shards.indexed_clip import IndexedClip
 from audio_flan.shards.layout import id_table_file, index_file
@@ -91,8 +91,11 @@ class IndexClips(Step):
         with atomic_path(index) as new_index, atomic_path(table) as new_table:
             count = write_index_and_table(new_index, new_table, corpus, clips)
             return [
-                FileFacts(path, new.stat().st_size, hash_file(new), clips=count)
-                for path, new in zip(paths, (new_index, new_table), strict=True)
+                FileFacts(path, new.stat().st_size, hash_file(new), clips=count, footer=footer)
+                for path, new, footer in (
+                    (paths[0], new_index, hash_footer(new_index)),
+                    (paths[1], new_table, ""),
+                )
             ]
 
 

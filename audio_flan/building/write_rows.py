@@ -27,7 +27,7 @@ from audio_flan.building.workspace import write_facts
 from audio_flan.records import Instance
 from audio_flan.shards import Cell, FileFacts, make_cell
 from audio_flan.shards.atomic import atomic_path
-from audio_flan.shards.hashing import hash_file
+from audio_flan.shards.hashing import hash_file, hash_footer
 from audio_flan.shards.layout import row_file
 from audio_flan.shards.names import extension_of
 from audio_flan.shards.row_columns import CellValue, RowColumns, RowValues
@@ -100,14 +100,20 @@ class WriteRows(Step):
         path = row_file(*part_name(file.part), file.number, file.files)
         if kept := Kept(self.build.out).take_rows(path, file.inputs):
             return kept
-        groups: list[int] = []
         with atomic_path(self.build.out / path) as temporary:
             with RowFileWriter(temporary) as writer:
                 for group in self._groups(file):
                     writer.write_table(group.table())
-                    groups.append(len(group))
             nbytes, rows = temporary.stat().st_size, file.stop - file.start
-            return FileFacts(path, nbytes, hash_file(temporary), rows=rows, groups=tuple(groups))
+            return FileFacts(
+                path,
+                nbytes,
+                hash_file(temporary),
+                rows,
+                groups=tuple(writer.groups),
+                footer=hash_footer(temporary),
+                leaves=writer.leaves,
+            )
 
     def _groups(self, file: PlannedFile) -> Iterator[RowColumns]:
         folder = self.build.work.unit(ArrangeRows.name, file.unit)

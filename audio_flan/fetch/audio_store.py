@@ -8,7 +8,8 @@ from typing import Any, TypeVar, overload
 from audio_flan.fetch.clip import ShardClip
 from audio_flan.fetch.clip_tables import ClipTables
 from audio_flan.fetch.read_many import read_many
-from audio_flan.fetch.stores import open_built
+from audio_flan.fetch.shard_cache import SHARD_CACHE_BYTES, ShardCache
+from audio_flan.fetch.stores import RemoteStore, open_built
 from audio_flan.shards import Cell, Manifest, ManifestError
 from audio_flan.shards.indexed_clip import IndexedClip
 from audio_flan.shards.names import extension_of
@@ -33,6 +34,11 @@ class AudioStore(Mapping[str, LazyAudio]):
         Of the Hub, as in `huggingface_hub`; by default the user's own.
     revision : str, optional
         Branch, tag or commit on the Hub.
+    shard_cache : path, optional
+        Folder on a local disk where what is fetched of a remote root is kept, for whoever reads it again.
+        Nothing of a root that is local.
+    shard_cache_bytes : int
+        Size of all that is in that folder, in bytes; what was not used for longest goes.
 
     Raises
     ------
@@ -48,9 +54,13 @@ class AudioStore(Mapping[str, LazyAudio]):
         *,
         token: str | bool | None = None,
         revision: str | None = None,
+        shard_cache: str | os.PathLike[str] | None = None,
+        shard_cache_bytes: int = SHARD_CACHE_BYTES,
     ) -> None:
-        self._token = token
-        self._store, manifest = open_built(root, token=token, revision=revision)
+        kept = ShardCache.at(shard_cache, shard_cache_bytes)
+        self._token, self._shard_cache = token, (shard_cache, shard_cache_bytes)
+        self._store, manifest = open_built(root, token=token, revision=revision, cache=kept)
+        self._cache = self._store.cache if isinstance(self._store, RemoteStore) else None
         self._tables = ClipTables(self._store, _indexed(self.root, manifest))
 
     @property
@@ -122,7 +132,9 @@ class AudioStore(Mapping[str, LazyAudio]):
         return f"AudioStore({self.root!r}, clips={len(self)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(AudioStore, self.root, token=self._token), ()
+        folder, nbytes = self._shard_cache
+        again = partial(AudioStore, token=self._token, shard_cache=folder, shard_cache_bytes=nbytes)
+        return again, (self.root,)
 
     def _audio(self, found: IndexedClip, data: bytes | None = None) -> LazyAudio:
         header = AudioHeader(found.format, found.sampling_rate, found.channels, found.frames, subtype="")
@@ -131,7 +143,7 @@ class AudioStore(Mapping[str, LazyAudio]):
     def _clip(self, found: IndexedClip) -> ShardClip:
         extension = extension_of(found.format)
         place = Cell("", found.shard, found.id, extension, found.offset, found.nbytes, found.xxh3)
-        return ShardClip(place, self.root, self._token)
+        return ShardClip(place, self.root, self._token, self._cache)
 
 
 def _indexed(root: str, manifest: Manifest | None) -> Manifest:

@@ -7,13 +7,17 @@ from xxhash import xxh3_64_intdigest
 
 from audio_flan.fetch.place import check_path, is_local, local_file, local_folder, locate
 from audio_flan.fetch.read_ahead import read_ahead
-from audio_flan.fetch.remote import RemoteFile, forget_place
+from audio_flan.fetch.remote import RemoteFile, forget_range
+from audio_flan.fetch.shard_cache import ShardCache
 from audio_flan.shards import Cell, make_cell, parse_cell
 from audio_flan.shards.cell import clip_name
-from audio_flan.waveform import ClipError, ClipFault, RangeSource
+from audio_flan.waveform import ClipError, ClipFault
+from audio_flan.waveform.sources import read_range
 
 MAX_CLIP_BYTES: Final = 1 << 30
 """A cell that says more is refused: it would fill the memory."""
+_ATTEMPTS: Final = 3
+"""So often a clip with the wrong hash is fetched: it may have been damaged on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,23 @@ class ShardClip:
         Folder or URL of the root, where the caller knows it; `audio_flan.fetch.locate` says what counts.
     token
         Of the Hub, as in `huggingface_hub`.
+    cache
+        Where bytes of the shard are kept, if anywhere.
     """
 
     place: Cell
     root: str | None = None
     token: str | bool | None = field(default=None, repr=False)
+    cache: ShardCache | None = None
 
     @classmethod
-    def of(cls, path: str, root: str | None = None, token: str | bool | None = None) -> Self:
+    def of(
+        cls,
+        path: str,
+        root: str | None = None,
+        token: str | bool | None = None,
+        cache: ShardCache | None = None,
+    ) -> Self:
         """Make the clip of a cell's path, ``audioflan://...``.
 
         Raises
@@ -46,7 +59,7 @@ class ShardClip:
         CellError
             When `path` is none.
         """
-        return cls(parse_cell(path), root, token)
+        return cls(parse_cell(path), root, token, cache)
 
     @property
     def location(self) -> str:
@@ -68,21 +81,22 @@ class ShardClip:
         OSError
             When the shard cannot be read.
         """
-        nbytes = self.place.nbytes
+        offset, nbytes = self.place.offset, self.place.nbytes
         if nbytes > MAX_CLIP_BYTES:
             detail = f"it is said to have {nbytes:,} bytes; the limit is {MAX_CLIP_BYTES:,}"
             raise ClipError(ClipFault.UNREADABLE_AUDIO, detail)
         root = locate(self.place.base, self.root)
         if is_local(root):
-            return self._checked(self._read_local(root))
+            return self._checked(read_range(local_file(root, self.place.shard), offset, nbytes))
         check_path(self.place.shard)
-        file = RemoteFile(root, self.place.shard, self.token)
-        data = read_ahead().clip(file, self.place.offset, nbytes)
-        if not self._is_right(data):  # maybe it was damaged on its way
-            read_ahead().forget(file, self.place.offset, nbytes)
-            forget_place(file)
-            data = read_ahead().clip(file, self.place.offset, nbytes)
-        return self._checked(data)
+        file = self._file(root)
+        for _ in range(_ATTEMPTS - 1):
+            data = read_ahead().clip(file, offset, nbytes)
+            if self._is_right(data):
+                return data
+            read_ahead().forget(file, offset, nbytes)
+            forget_range(file, offset, offset + nbytes)
+        return self._checked(read_ahead().clip(file, offset, nbytes))
 
     def remote_place(self) -> tuple[RemoteFile, int, int] | None:
         """Return the file and the run of bytes [start, stop) that reading fetches.
@@ -97,7 +111,7 @@ class ShardClip:
             check_path(self.place.shard)
         except (ClipError, OSError):
             return None
-        return RemoteFile(root, self.place.shard, self.token), offset, offset + nbytes
+        return self._file(root), offset, offset + nbytes
 
     def start(self, nbytes: int) -> tuple[bytes, int]:  # noqa: ARG002 - as the protocol has it
         """Read all of the clip, so that its hash is tested; and its size in bytes."""
@@ -110,9 +124,9 @@ class ShardClip:
             base = f"file://{local_folder(base)}"
         return None, make_cell(self.place._replace(base=base))
 
-    def _read_local(self, root: str) -> bytes:
-        path = local_file(root, self.place.shard)
-        return RangeSource(path, self.place.offset, self.place.nbytes, clip_name(self.place)).read()
+    def _file(self, root: str) -> RemoteFile:
+        # What is cached is of the root that the caller has opened; AUDIO_FLAN_BASE may lead to another one.
+        return RemoteFile(root, self.place.shard, self.token, self.cache if root == self.root else None)
 
     def _is_right(self, data: bytes) -> bool:
         return xxh3_64_intdigest(data) == self.place.xxh3

@@ -162,9 +162,11 @@ class ClipTables:
             if isinstance(self._store, LocalStore):
                 raise
         # Maybe it was damaged on its way.
+        file = self._files[corpus]
         with self._lock:
             self._tables.pop(corpus, None)
             self._fetch.cache_clear()
+            self._store.forget(file.path, 0, file.nbytes)
         return question(self._table(corpus))
 
     def _table(self, corpus: str) -> IdTable:

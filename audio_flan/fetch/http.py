@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -145,6 +146,7 @@ def _opened(url: str, headers: Mapping[str, str]) -> "Iterator[Response]":
 
     # Of the HTTP library that huggingface_hub uses: httpx in 1.x, httpx2 in 2.x.
     http_error: type[Exception] = HfHubHTTPError.__mro__[1]
+    invalid_url: type[Exception] = sys.modules[http_error.__module__.partition(".")[0]].InvalidURL
     timeout_s = constants.HF_HUB_DOWNLOAD_TIMEOUT
     request = get_session().stream("GET", url, headers=headers, follow_redirects=False, timeout=timeout_s)
     try:
@@ -152,6 +154,8 @@ def _opened(url: str, headers: Mapping[str, str]) -> "Iterator[Response]":
             yield response
     except http_error as error:
         raise TransientError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+    except invalid_url as error:  # httpx looks at a redirection that it is not to follow
+        raise OSError(f"{url} redirects to what is no address, which is not followed: {error}") from error
 
 
 def _body(response: "Response", start: int, stop: int) -> Span:

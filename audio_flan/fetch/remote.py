@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from audio_flan._version import __version__
 from audio_flan.fetch.http import Refusal, Span, http_ranges
 from audio_flan.fetch.retry import TransientError, with_retries
+from audio_flan.fetch.shard_cache import ShardCache
 from audio_flan.release.tree import hub_place
 from audio_flan.waveform.sources import network_errors
 
@@ -28,11 +29,14 @@ class RemoteFile:
     token
         Of the Hub: as in `huggingface_hub`, None is the user's own where there is one, False none. It is sent
         to the Hub and to nobody else.
+    cache
+        Where its bytes are kept, if anywhere.
     """
 
     root: str
     path: str
     token: str | bool | None = field(default=None, repr=False)
+    cache: ShardCache | None = None
 
     def __str__(self) -> str:
         return f"{self.root}/{self.path}"
@@ -68,8 +72,10 @@ def fetch_span(file: RemoteFile, start: int, stop: int) -> Span:
 
 
 def fetch_range(file: RemoteFile, start: int, stop: int) -> bytes:
-    """Return the bytes that `fetch_span` fetches; errors as there."""
-    return fetch_span(file, start, stop).data
+    """Return the bytes that `fetch_span` fetches, from the cache where there is one; errors as there."""
+    if file.cache is None:
+        return fetch_span(file, start, stop).data
+    return file.cache.read(file.path, start, stop, lambda first, last: fetch_span(file, first, last).data)
 
 
 def fetch_size(file: RemoteFile) -> int:
@@ -80,8 +86,13 @@ def fetch_size(file: RemoteFile) -> int:
     return total
 
 
-def forget_place(file: RemoteFile) -> None:
-    """Ask the Hub anew where a file is, when it is fetched next: what was there may have been replaced."""
+def forget_range(file: RemoteFile, start: int, stop: int) -> None:
+    """Let go of the bytes [start, stop), which turned out to be wrong: they are fetched anew the next time.
+
+    The Hub is asked again where the file is: what was there may have been replaced.
+    """
+    if file.cache is not None:
+        file.cache.forget(file.path, start, stop)
     if hub_place(file.root) is not None:
         http_ranges().forget(_hub_url(file))
 

@@ -8,11 +8,13 @@ from urllib.parse import quote
 
 from audio_flan.fetch.clip import ShardClip
 from audio_flan.fetch.place import check_path, local_file
-from audio_flan.fetch.remote import RemoteFile, fetch_range, fetch_size, fetch_span
+from audio_flan.fetch.remote import RemoteFile, fetch_range, fetch_size, fetch_span, forget_range
+from audio_flan.fetch.shard_cache import ShardCache
 from audio_flan.release.tree import LocalTree, hub_place, open_tree
-from audio_flan.shards import MANIFEST_NAME, Manifest, parse_manifest, read_manifest
+from audio_flan.shards import MANIFEST_NAME, Manifest, ManifestError, parse_manifest, read_manifest
 from audio_flan.shards.store import Store
-from audio_flan.waveform import ClipError, RangeSource
+from audio_flan.waveform import ClipError
+from audio_flan.waveform.sources import read_range
 
 _MAX_MANIFEST_BYTES: Final = 1 << 30
 
@@ -41,9 +43,12 @@ class LocalStore:
     def read_range(self, path: str, offset: int, nbytes: int) -> bytes:
         """Read exactly this run of bytes; `OSError` when that fails."""
         try:
-            return RangeSource(self._full(path), offset, nbytes, path).read()
+            return read_range(self._full(path), offset, nbytes)
         except ClipError as error:
             raise OSError(f"{self.root}/{path}: {error.detail}") from None
+
+    def forget(self, path: str, offset: int, nbytes: int) -> None:
+        """Do nothing: nothing is kept."""
 
     def clip(self, cell_path: str) -> ShardClip:
         """Return the clip of a cell; `CellError` when the path is none."""
@@ -66,10 +71,13 @@ class RemoteStore:
         URL.
     token
         Of the Hub, as in `huggingface_hub`.
+    cache
+        Where bytes of its files are kept, if anywhere.
     """
 
     root: str
     token: str | bool | None = field(default=None, repr=False)
+    cache: ShardCache | None = None
 
     def manifest(self) -> Manifest | None:
         """Read the manifest with one request; None where there is none."""
@@ -80,9 +88,16 @@ class RemoteStore:
         file = self._file(MANIFEST_NAME)
         try:
             span = fetch_span(file, 0, _MAX_MANIFEST_BYTES)
+            try:
+                manifest = parse_manifest(span.data, str(file))
+            except ManifestError:  # maybe it was damaged on its way
+                forget_range(file, 0, len(span.data))
+                span = fetch_span(file, 0, _MAX_MANIFEST_BYTES)
+                manifest = parse_manifest(span.data, str(file))
         except FileNotFoundError:
             return self, None
-        return replace(self, root=_at_commit(self.root, span.commit)), parse_manifest(span.data, str(file))
+        cache = self.cache and self.cache.of(_without_revision(self.root), span.data)
+        return replace(self, root=_at_commit(self.root, span.commit), cache=cache), manifest
 
     def size(self, path: str) -> int | None:
         """Ask for the size of a file; `OSError` when that fails."""
@@ -103,16 +118,20 @@ class RemoteStore:
             raise OSError(f"{self.root}/{path} ends at byte {end}; expected it to go on to {offset + nbytes}")
         return data
 
+    def forget(self, path: str, offset: int, nbytes: int) -> None:
+        """Let go of what is kept of a run of bytes."""
+        forget_range(self._file(path), offset, offset + nbytes)
+
     def clip(self, cell_path: str) -> ShardClip:
         """Return the clip of a cell; `CellError` when the path is none."""
-        return ShardClip.of(cell_path, self.root, self.token)
+        return ShardClip.of(cell_path, self.root, self.token, self.cache)
 
     def _file(self, path: str) -> RemoteFile:
         try:
             check_path(path)
         except ClipError as error:
             raise OSError(f"{self.root}/{path}: {error.detail}") from None
-        return RemoteFile(self.root, path, self.token)
+        return RemoteFile(self.root, path, self.token, self.cache)
 
 
 def open_store(
@@ -141,9 +160,15 @@ def open_store(
 
 
 def open_built(
-    root: str | os.PathLike[str], *, token: str | bool | None = None, revision: str | None = None
+    root: str | os.PathLike[str],
+    *,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    cache: ShardCache | None = None,
 ) -> tuple[Store, Manifest | None]:
-    """Open a root and read its manifest with one request; the parameters are those of `open_store`.
+    """Open a root and read its manifest with one request; `cache` is for what a remote one has.
+
+    The other parameters are those of `open_store`.
 
     Returns
     -------
@@ -161,7 +186,15 @@ def open_built(
         When it cannot be read.
     """
     store = open_store(root, token=token, revision=revision)
-    return store.read_manifest() if isinstance(store, RemoteStore) else (store, store.manifest())
+    if isinstance(store, RemoteStore):
+        return replace(store, cache=cache).read_manifest()
+    return store, store.manifest()
+
+
+def _without_revision(root: str) -> str:
+    """Return what stays the same of a URL: no revision of the Hub, no signature of a storage service."""
+    place = hub_place(root)
+    return root.partition("?")[0] if place is None else f"hf://datasets/{place.repo_id}/{place.folder}"
 
 
 def _at_commit(root: str, commit: str | None) -> str:

@@ -9,7 +9,7 @@ import datasets
 import pyarrow as pa
 from datasets.builder import BuilderConfig
 
-from audio_flan.fetch import lend_token
+from audio_flan.fetch import ShardCache, lend_token
 from audio_flan.loading.built import keep_quarantine
 from audio_flan.loading.dataset import AudioFlanStream
 from audio_flan.loading.examples import RowExamples, StreamExamples
@@ -18,9 +18,12 @@ from audio_flan.loading.info import LazyAudioInfo
 from audio_flan.loading.localise import localise
 from audio_flan.loading.ordered_examples import OrderedExamples
 from audio_flan.loading.tables import as_tables
+from audio_flan.mixing import Plan
 from audio_flan.release import ReleaseError
 from audio_flan.streaming import OnError, ReleaseRows, RowSource, RowStream, Wish, open_root
+from audio_flan.streaming.ledger import Ledger
 from audio_flan.streaming.ordered import OrderedStream
+from audio_flan.streaming.rows import MAX_CONSECUTIVE_FAILURES
 from audio_flan.streaming.shard_rows import ShardRows
 from audio_flan.streaming.share import Share
 from audio_flan.taxonomy import list_configs, resolve_config
@@ -39,6 +42,7 @@ class AudioFlanConfig(BuilderConfig):  # type: ignore[misc]
     root : str
         Folder, ``ORG/NAME`` on the Hub, or URL of the data in any form.
     on_error : {"raise", "skip", "null"}
+    max_consecutive_failures : int, optional
         As in `audio_flan.stream`.
     revision : str, optional
         Branch, tag or commit on the Hub.
@@ -51,6 +55,7 @@ class AudioFlanConfig(BuilderConfig):  # type: ignore[misc]
 
     root: str = ""
     on_error: OnError = "raise"
+    max_consecutive_failures: int | None = MAX_CONSECUTIVE_FAILURES
     revision: str | None = None
     facts_dir: str | None = None
     fingerprint: str = ""
@@ -76,9 +81,14 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         cache_dir: str | None = None,
         dataset_name: str | None = None,
         config_name: str | None = None,
+        *,
+        plan: Plan | None = None,
+        ledger: Ledger | None = None,
+        shard_cache: ShardCache | None = None,
         **kwargs: Any,  # noqa: ANN401 - as the base class
     ) -> None:
         config_name = resolve_config(config_name or self.DEFAULT_CONFIG_NAME).name
+        self._plan, self._ledger = plan, ledger
         self._source: RowSource | None = None
         root = kwargs.get("root")
         if root:
@@ -87,6 +97,7 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
                 token=kwargs.get("token"),
                 revision=kwargs.get("revision"),
                 cache_dir=kwargs.get("facts_dir"),
+                shard_cache=shard_cache,
             )
             kwargs["root"] = self._source.root  # absolute: it is part of the cache key
             lend_token(self._source.root, kwargs.get("token"))
@@ -149,7 +160,15 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> StreamExamples:
         split = split_generator.gen_kwargs["split"]
         if isinstance(self.source, ShardRows):
-            return OrderedExamples(OrderedStream(self.source, self._wish(split), Share()))
+            stream = OrderedStream(
+                self.source, self._wish(split), Share(), plan=self._plan, ledger=self._ledger
+            )
+            return OrderedExamples(stream)
+        if self._plan is not None or self._ledger is not None:
+            raise ValueError(
+                f"{self.source.root} is a release, which is streamed without plans and ledgers; "
+                "`audio-flan build` makes a form of it that has both"
+            )
         return RowExamples(self._stream(**split_generator.gen_kwargs))
 
     def _as_streaming_dataset_single(
@@ -162,4 +181,10 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         return RowStream(self.source, self._wish(split), files)
 
     def _wish(self, split: str) -> Wish:
-        return Wish(resolve_config(self.config.name), (split,), on_error=self.config.on_error)
+        config = self.config
+        return Wish(
+            resolve_config(config.name),
+            (split,),
+            on_error=config.on_error,
+            max_consecutive_failures=config.max_consecutive_failures,
+        )

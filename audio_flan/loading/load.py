@@ -7,11 +7,15 @@ from typing import Any
 import datasets
 import datasets.exceptions
 
+from audio_flan.fetch import SHARD_CACHE_BYTES, ShardCache
 from audio_flan.loading.builder import AudioFlan
 from audio_flan.loading.built import lost_a_clip, read_quarantine, report
 from audio_flan.loading.sample import SAMPLE_CONFIG, load_sample
+from audio_flan.mixing import Plan
 from audio_flan.records import resolve_split
-from audio_flan.streaming import OnError
+from audio_flan.streaming import ConsecutiveFailuresError, OnError
+from audio_flan.streaming.ledger import Ledger
+from audio_flan.streaming.rows import MAX_CONSECUTIVE_FAILURES
 from audio_flan.waveform import AudioError
 
 
@@ -22,6 +26,9 @@ def load_dataset(
     streaming: bool = False,
     *,
     on_error: OnError = "raise",
+    max_consecutive_failures: int | None = MAX_CONSECUTIVE_FAILURES,
+    plan: Plan | None = None,
+    ledger: str | os.PathLike[str] | None = None,
     token: str | bool | None = None,
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -29,6 +36,8 @@ def load_dataset(
     num_proc: int | None = None,
     download_mode: str | None = None,
     keep_in_memory: bool = False,
+    shard_cache: str | os.PathLike[str] | None = None,
+    shard_cache_bytes: int = SHARD_CACHE_BYTES,
 ) -> Any:  # noqa: ANN401 - one of four classes of datasets, by split and streaming
     """Load Audio-FLAN, with sound.
 
@@ -50,8 +59,16 @@ def load_dataset(
         order are the same.
     on_error : {"raise", "skip", "null"}
         What a clip that cannot be read does, as in `audio_flan.stream`.
+    max_consecutive_failures : int, optional
+        Rows in a row with such a clip at which ``skip`` and ``null`` give up, as in `audio_flan.stream`.
+    plan : Plan, optional
+        Draw what a plan of `rebalance` says, as in `audio_flan.stream`; of its split, when streaming only.
+    ledger : path, optional
+        Folder where it is noted which rows were given out, as in `audio_flan.stream`; when streaming only.
     token, revision, cache_dir, features, num_proc, download_mode, keep_in_memory
         As in ``datasets.load_dataset``.
+    shard_cache, shard_cache_bytes
+        As in `audio_flan.stream`; when streaming only.
 
     Returns
     -------
@@ -65,14 +82,19 @@ def load_dataset(
     AudioError
         For a clip that cannot be read, with ``on_error="raise"``. Of a release at once when a table is built,
         when the row is made or the clip is decoded otherwise; of built data when it is decoded.
+    ConsecutiveFailuresError
+        After `max_consecutive_failures`.
     ReleaseError
         When there is no data at `path`, or it has no rows of the config.
     ValueError
-        For a split that the config does not have.
+        For a split that the config does not have, and for options that have no meaning together.
     """
+    kept = ShardCache.at(shard_cache, shard_cache_bytes)
+    if kept is not None and (not streaming or name == SAMPLE_CONFIG):
+        raise ValueError("shard_cache is for streaming one of the tasks: tables and the sample do without")
     if name == SAMPLE_CONFIG:
-        if on_error != "raise" or features is not None:
-            raise ValueError("the sample takes neither on_error nor features: its clips lie in its rows")
+        if on_error != "raise" or any(each is not None for each in (features, plan, ledger)):
+            raise ValueError("the sample takes no on_error, features, plan or ledger: it is a few rows")
         return load_sample(
             path,
             split,
@@ -84,15 +106,26 @@ def load_dataset(
             download_mode=download_mode,
             keep_in_memory=keep_in_memory,
         )
+    if not streaming and (plan is not None or ledger is not None):
+        raise ValueError(
+            "a plan and a ledger are for a stream: pass streaming=True; "
+            "`audio_flan.export` writes a table of a plan"
+        )
+    if plan is not None:
+        split = split or plan.split
     builder = AudioFlan(
         config_name=name,
         root=path,
         on_error=on_error,
+        max_consecutive_failures=max_consecutive_failures,
         revision=revision,
         token=token,
         features=features,
         cache_dir=None if cache_dir is None else os.fspath(cache_dir),
         facts_dir=None if cache_dir is None else os.path.join(cache_dir, "audio_flan"),
+        plan=plan,
+        ledger=Ledger.at(ledger),
+        shard_cache=kept,
     )
     if isinstance(split, str):
         split = "+".join(resolve_split(word) or word for word in split.split("+"))  # `dev` is `validation`
@@ -108,7 +141,7 @@ def load_dataset(
     try:
         builder.download_and_prepare(download_mode=download_mode, verification_mode=checks, num_proc=num_proc)
     except datasets.exceptions.DatasetGenerationError as error:
-        if isinstance(error.__cause__, AudioError):
+        if isinstance(error.__cause__, AudioError | ConsecutiveFailuresError):
             raise error.__cause__ from None
         raise
     report(folder, read_quarantine(folder))

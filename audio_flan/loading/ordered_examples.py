@@ -70,7 +70,7 @@ class OrderedExamples(StreamExamples):
             if not key:
                 self._last_pass[0] = self._stream.quarantine
             if state:
-                state["position"] = start + steps * share.world_size
+                state |= self._stream.at(start + steps * share.world_size)
             if row is not None:
                 yield key, row
         self._last_pass[0] = self._stream.quarantine
@@ -81,6 +81,7 @@ class OrderedExamples(StreamExamples):
         if state["stream"] != self._stream.identity:
             found, own = state["stream"], self._stream.identity
             raise ValueError(f"this is the state of {found!r}, and the dataset is {own!r}")
+        self._stream.expect(state)
         return int(state["position"])
 
     def _share(self) -> Share:
@@ -94,7 +95,11 @@ class OrderedExamples(StreamExamples):
         return Share(rank, world_size, self._stream.share.uneven, worker, count)
 
     def _init_state_dict(self) -> dict[str, Any]:
-        self._state_dict = {"stream": self._stream.identity, "position": 0, "type": type(self).__name__}
+        self._state_dict = {
+            "stream": self._stream.identity,
+            **self._stream.at(0),
+            "type": type(self).__name__,
+        }
         return self._state_dict
 
     def as_tables(self) -> "OrderedExamples":
@@ -106,10 +111,10 @@ class OrderedExamples(StreamExamples):
         return self._with(self._stream.reordered(seed, 0), self._cuts)
 
     def shuffle_data_sources(self, generator: np.random.Generator) -> "OrderedExamples":
-        """Go to another epoch, if rows are shuffled: ``datasets`` calls it for each but the first."""
-        if self._stream.seed is None:
+        """Go to another epoch, if it has another order: ``datasets`` calls it for each but the first."""
+        if self._stream.seed is None and self._stream.plan is None:
             return self
-        epoch = int(deepcopy(generator).integers(1 << 62)) + 1
+        epoch = _epoch_of(generator)
         return self._with(self._stream.reordered(self._stream.seed, epoch), self._cuts)
 
     def shard_data_sources(self, num_shards: int, index: int, contiguous: bool = True) -> "OrderedExamples":
@@ -122,6 +127,12 @@ class OrderedExamples(StreamExamples):
 
     def _with(self, stream: OrderedStream, cuts: tuple[Cut, ...]) -> "OrderedExamples":
         return OrderedExamples(stream, cuts, tables=self._tables, last_pass=self._last_pass)
+
+
+def _epoch_of(generator: np.random.Generator) -> int:
+    """Return the epoch: ``datasets`` makes the generator of it; older versions of it and of a seed."""
+    entropy = getattr(generator.bit_generator.seed_seq, "entropy", None)
+    return entropy if isinstance(entropy, int) else int(deepcopy(generator).integers(1 << 62)) + 1
 
 
 def _composed(cuts: list[Cut]) -> tuple[int, int]:

@@ -6,11 +6,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from audio_flan.card import CARD_NAME, find_source, licence_of
+from audio_flan.card import CARD_NAME, CROISSANT_NAME, find_source, licence_of
 from audio_flan.shards import MANIFEST_NAME, FileFacts, Manifest, Problem
 
 UPLOADED_FOLDERS: Final = frozenset(("data", "sample", "audio", "index", "quarantine"))
-LAST_FILES: Final = (CARD_NAME, MANIFEST_NAME)
+LAST_FILES: Final = (CARD_NAME, CROISSANT_NAME, MANIFEST_NAME)
 """Uploaded together at the end, so that whoever reads them finds everything else."""
 _SHOWN = 5
 

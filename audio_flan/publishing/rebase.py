@@ -15,7 +15,7 @@ from audio_flan.publishing.base import check_base
 from audio_flan.publishing.errors import PublishError
 from audio_flan.shards import FileFacts, read_manifest, write_manifest
 from audio_flan.shards.atomic import atomic_path, remove_leftovers, sync_folders, write_atomically
-from audio_flan.shards.hashing import hash_file
+from audio_flan.shards.hashing import hash_file, hash_footer
 from audio_flan.shards.layout import split_of_row_file
 from audio_flan.shards.manifest import REBASE_NAME
 
@@ -129,8 +129,8 @@ def _rebase_file(
     if found != base:
         with atomic_path(path) as temporary:
             rebase_rows(path, temporary, base)
-    nbytes, xxh3 = path.stat().st_size, hash_file(path)
-    return msgspec.structs.replace(file, nbytes=nbytes, xxh3=xxh3), found != base
+    nbytes, xxh3, footer = path.stat().st_size, hash_file(path), hash_footer(path)
+    return msgspec.structs.replace(file, nbytes=nbytes, xxh3=xxh3, footer=footer), found != base
 
 
 def _check_listed(path: Path, file: FileFacts) -> None:

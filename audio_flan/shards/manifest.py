@@ -23,11 +23,21 @@ class ManifestError(ValueError):
     """A manifest that is not there, broken, or of another version."""
 
 
+class LeafRows(msgspec.Struct, frozen=True):
+    """How many rows of one corpus and direction each row group of a row file has."""
+
+    corpus: str
+    direction: str
+    groups: tuple[int, ...]
+
+
 class FileFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """One file of the root.
 
-    ``rows`` are those of a row file, ``groups`` those of each of its row groups; ``clips`` are those of a
-    clip shard or an index; ``xxh3`` is the 64-bit XXH3 of the file as 16 hex digits.
+    ``rows`` are those of a row file, ``groups`` those of each of its row groups, ``leaves`` those of each by
+    corpus and direction; ``clips`` are those of a clip shard or an index; ``xxh3`` is the 64-bit XXH3 of the
+    file as 16 hex digits, ``footer`` that of the footer of a row file or an index: pages have checksums, and
+    nothing else tells of a damaged footer.
     """
 
     path: str
@@ -36,6 +46,8 @@ class FileFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     rows: int = 0
     clips: int = 0
     groups: tuple[int, ...] = ()
+    footer: str = ""
+    leaves: tuple[LeafRows, ...] = ()
 
 
 class RowCount(msgspec.Struct, frozen=True):
@@ -119,6 +131,15 @@ class Manifest(msgspec.Struct, frozen=True):
         """``indexed`` or ``embedded``."""
         return self.recipe.form
 
+    @property
+    def revision(self) -> str:
+        """A hash of what was built and of the counts: the same wherever the root lies, and in either form."""
+        from xxhash import xxh3_64_hexdigest
+
+        recipe = self.recipe
+        counts = [(c.task, c.split, c.corpus, c.direction, c.rows) for c in self.counts]
+        return xxh3_64_hexdigest(msgspec.json.encode((recipe.release, recipe.config, recipe.splits, counts)))
+
     def rows(self, config: str, split: str) -> int:
         """Count the rows of a config and split."""
         tasks = resolve_config(config).task_names
@@ -148,8 +169,14 @@ def taxonomy_hash() -> str:
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
     """Write the manifest of `root`."""
-    data = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-    write_atomically(root / MANIFEST_NAME, data + b"\n")
+    write_atomically(root / MANIFEST_NAME, manifest_bytes(manifest))
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return the bytes of the file that holds a manifest: its JSON, and in it the hash of all the rest."""
+    data = msgspec.json.encode(manifest)
+    stored = b'%s,"xxh3":"%s"}' % (data[:-1], _hash(data).encode())
+    return msgspec.json.format(stored, indent=1) + b"\n"
 
 
 def read_manifest(root: Path) -> Manifest:
@@ -176,20 +203,30 @@ def parse_manifest(data: bytes, name: str = MANIFEST_NAME) -> Manifest:
     Raises
     ------
     ManifestError
-        When it cannot be understood.
+        When it cannot be understood, or has changed since it was written.
     """
     try:
-        version = msgspec.json.decode(data, type=_Version).layout
-        if version != LAYOUT_VERSION:
-            message = f"{name} has layout {version}, this version of audio-flan reads {LAYOUT_VERSION}"
+        facts = msgspec.json.decode(data, type=_Facts)
+        if facts.layout != LAYOUT_VERSION:
+            message = f"{name} has layout {facts.layout}, this version of audio-flan reads {LAYOUT_VERSION}"
             raise ManifestError(message)
-        return msgspec.json.decode(data, type=Manifest)
+        manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ManifestError(f"{name} is not a manifest: {error}") from None
+    if facts.xxh3 not in ("", found := _hash(msgspec.json.encode(manifest))):
+        raise ManifestError(f"{name} is damaged: its contents have the xxh3 {found}, not {facts.xxh3}")
+    return manifest
 
 
-class _Version(msgspec.Struct):
+class _Facts(msgspec.Struct):
     layout: int
+    xxh3: str = ""
+
+
+def _hash(data: bytes) -> str:
+    from xxhash import xxh3_64_hexdigest
+
+    return xxh3_64_hexdigest(data)
 
 
 def interrupted_rebase(root: Path) -> str | None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from audio_flan.records.schema import AUDIO_COLUMNS
+from audio_flan.shards.manifest import LeafRows
 from audio_flan.shards.row_columns import RowColumns, RowValues
 from audio_flan.shards.schema import DICTIONARY_COLUMNS, STATISTICS_COLUMNS, row_schema
 
@@ -25,10 +26,17 @@ class RowFileWriter:
 
     The bytes of audio are not compressed, and encoded with a dictionary: a clip that occurs twice in a row
     group is stored once.
+
+    Attributes
+    ----------
+    groups : list of int
+        Rows of each row group that is written.
     """
 
     def __init__(self, path: Path) -> None:
         self._schema = row_schema()
+        self.groups: list[int] = []
+        self._leaves: dict[tuple[str, str], dict[int, int]] = {}
         audio = [f"{column}.list.element.bytes" for column in AUDIO_COLUMNS]
         self._writer = pq.ParquetWriter(
             path,
@@ -53,6 +61,19 @@ class RowFileWriter:
     def write_table(self, table: pa.Table) -> None:
         """Append the rows of a table that has the columns of `row_schema` as one row group."""
         self._writer.write_table(table, row_group_size=table.num_rows)
+        counted = table.group_by(["corpus", "direction"]).aggregate([([], "count_all")])
+        for corpus, direction, rows in zip(*(column.to_pylist() for column in counted.columns), strict=True):
+            self._leaves.setdefault((corpus, direction), {})[len(self.groups)] = rows
+        self.groups.append(table.num_rows)
+
+    @property
+    def leaves(self) -> tuple[LeafRows, ...]:
+        """Rows of each row group by corpus and direction."""
+        numbers = range(len(self.groups))
+        return tuple(
+            LeafRows(*leaf, groups=tuple(rows.get(number, 0) for number in numbers))
+            for leaf, rows in sorted(self._leaves.items())
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -36,6 +36,10 @@ class Store(Protocol):
         """
         ...
 
+    def forget(self, path: str, offset: int, nbytes: int) -> None:
+        """Let go of what is kept of a run of bytes, which turned out to be wrong: reading fetches it anew."""
+        ...
+
     def clip(self, cell_path: str) -> ClipSource:
         """Return the clip that a cell of the indexed form points to.
 

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_flan.extras import require
 from audio_flan.records.schema import AUDIO_COLUMNS
 from audio_flan.streaming.rows import Row
 from audio_flan.taxonomy.errors import UnknownNameError, nearest_names
@@ -75,6 +76,8 @@ def collate(
         For a clip that does not decode.
     ValueError
         For a clip that is not mono, with ``channels=None``; for an unknown choice; for no rows.
+    ImportError
+        For ``tensors="torch"`` without torch.
     """
     for name, choice in (("layout", layout), ("dtype", dtype), ("tensors", tensors)):
         if choice not in _CHOICES[name]:
@@ -153,9 +156,7 @@ def _as_int16(samples: Samples) -> Samples:
 def _tensor_of(tensors: Tensors) -> Callable[[Samples], Any]:
     if tensors == "numpy":
         return np.asarray
-    try:
-        import torch
-    except ImportError as error:
-        message = "torch is not installed\n\nHint: pip install 'audio-flan[torch]', or pass tensors='numpy'."
-        raise ImportError(message) from error
+    require("torch", "tensors='torch' (tensors='numpy' does without)")
+    import torch
+
     return torch.from_numpy

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xxhash import xxh3_64_hexdigest
 
+from audio_flan.fetch import SHARD_CACHE_BYTES, ShardCache
 from audio_flan.records import SPLITS, resolve_split
 from audio_flan.release import Quarantine
 from audio_flan.streaming.decode_ahead import Job, make_rows
+from audio_flan.streaming.failures import stop_at_failures, warn_of_quarantine
 from audio_flan.streaming.release_rows import ReleaseRows
 from audio_flan.streaming.roots import open_root
 from audio_flan.streaming.rows import (
+    MAX_CONSECUTIVE_FAILURES,
     PREFETCH_BYTES,
     QUARANTINE_LIMIT,
     Ahead,
@@ -29,6 +32,7 @@ from audio_flan.taxonomy import UnknownNameError, resolve_config
 from audio_flan.taxonomy.errors import nearest_names
 
 if TYPE_CHECKING:
+    from audio_flan.mixing import Plan
     from audio_flan.streaming.ordered import OrderedStream
     from audio_flan.streaming.shard_rows import ShardRows
 
@@ -49,8 +53,11 @@ def stream(
     rank: int = 0,
     world_size: int = 1,
     uneven: Uneven = "drop",
+    plan: "Plan | None" = None,
+    ledger: str | os.PathLike[str] | None = None,
     columns: Sequence[str] | None = None,
     on_error: OnError = "raise",
+    max_consecutive_failures: int | None = MAX_CONSECUTIVE_FAILURES,
     sampling_rate: int | None = None,
     channels: int | None = None,
     decode_threads: int = 0,
@@ -58,6 +65,8 @@ def stream(
     token: str | bool | None = None,
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    shard_cache: str | os.PathLike[str] | None = None,
+    shard_cache_bytes: int = SHARD_CACHE_BYTES,
 ) -> "RowStream | OrderedStream":
     """Stream the rows of one config and split, with sound; needs neither ``datasets`` nor torch.
 
@@ -79,11 +88,20 @@ def stream(
     uneven : {"drop", "pad", "wrap"}
         Where the rows do not divide by the ranks: leave the last ones out, give the last one again, or begin
         anew with the first.
+    plan : Plan, optional
+        Draw what a plan of `rebalance` says instead of each row once; built forms only. After any number of
+        rows, each leaf of the plan is within one row of its share.
+    ledger : path, optional
+        Folder where each rank and worker notes which rows it has given out, for `audio-flan audit-ledger`;
+        built forms only.
     columns : sequence of str, optional
         Columns to give; without an audio or seconds column no clip is touched.
     on_error : {"raise", "skip", "null"}
         What a clip that cannot be read does: stop with `AudioError`; leave its row out; put None in its
         place. The latter two decode each clip before its row is given, and name it in ``quarantine``.
+    max_consecutive_failures : int, optional
+        Rows in a row with such a clip at which the latter two give up; None for never. Each worker of a
+        DataLoader counts its own.
     sampling_rate, channels : int, optional
         Of what decoding a clip returns, as in `LazyAudio.decode`; None for the clip's own.
     decode_threads : int
@@ -97,6 +115,11 @@ def stream(
         Branch, tag or commit on the Hub.
     cache_dir : path, optional
         Where facts about the tree are kept; below ``HF_HOME`` by default.
+    shard_cache : path, optional
+        Folder on a local disk where what is fetched of a remote built root is kept, for the next epoch and
+        for other processes. Nothing of a root that is local.
+    shard_cache_bytes : int
+        Size of all that is in that folder, in bytes; what was not used for longest goes.
 
     Returns
     -------
@@ -110,8 +133,12 @@ def stream(
         For a config, split or column that does not exist.
     ReleaseError
         When there is no data at `root`.
+    PlanError
+        For a plan that was made for other data, another split, or tasks that are not in the config.
     ValueError
         For a rank that does not exist, and for an order that a release cannot give.
+    ConsecutiveFailuresError
+        While iterating, after `max_consecutive_failures`.
 
     Examples
     --------
@@ -126,19 +153,30 @@ def stream(
         sampling_rate,
         channels,
         Ahead(decode_threads, prefetch_bytes),
+        max_consecutive_failures,
     )
     share = Share(rank, world_size, uneven)
-    source = open_root(root, token=token, revision=revision, cache_dir=cache_dir)
+    kept = ShardCache.at(shard_cache, shard_cache_bytes)
+    source = open_root(root, token=token, revision=revision, cache_dir=cache_dir, shard_cache=kept)
     if isinstance(source, ReleaseRows):
-        if shuffle or world_size > 1:
+        if shuffle or world_size > 1 or plan is not None or ledger is not None:
             raise ValueError(
                 f"{source.root} is a release: it streams in the order of its files, to one rank; "
-                "`audio-flan build` makes a form that is shuffled and shared out exactly"
+                "`audio-flan build` makes a form that is shuffled, shared out, rebalanced and noted exactly"
             )
         return RowStream(source, wish)
+    from audio_flan.streaming.ledger import Ledger
     from audio_flan.streaming.ordered import OrderedStream  # and pyarrow with it
 
-    return OrderedStream(cast("ShardRows", source), wish, share, seed=seed if shuffle else None, epoch=epoch)
+    return OrderedStream(
+        cast("ShardRows", source),
+        wish,
+        share,
+        seed=seed if shuffle else None,
+        epoch=epoch,
+        plan=plan,
+        ledger=Ledger.at(ledger),
+    )
 
 
 def resolve_splits(split: object) -> tuple[str, ...]:
@@ -212,9 +250,10 @@ class RowStream:
 
     def _rows(self, start: _Position, position: _Position) -> Iterator[Row]:
         given = False
-        for (position.file, position.row, found), row in make_rows(
-            self._jobs(start), self.quarantine, self.wish.ahead
-        ):
+        made = make_rows(self._jobs(start), self.quarantine, self.wish.ahead)
+        limit = self.wish.max_consecutive_failures
+        rows = stop_at_failures(made, self.quarantine, limit, self.source.root)
+        for (position.file, position.row, found), row in rows:
             if found:
                 self.quarantine.merge(found)
             if row is not None:
@@ -222,13 +261,7 @@ class RowStream:
                 yield row
         if not given and start == _Position():
             logger.warning("%s has no rows of %s", self.source.root, self._name)
-        if self.quarantine:
-            logger.warning(
-                "%s of %s: %s; `audio-flan validate` lists them",
-                self.wish.config.name,
-                self.source.root,
-                self.quarantine,
-            )
+        warn_of_quarantine(self.quarantine, self.wish.config.name, self.source.root)
 
     def _jobs(self, start: _Position) -> Iterator[Job[tuple[int, int, Quarantine | None]]]:
         """Yield each row with its position, and the records before it that make no row."""

@@ -16,7 +16,7 @@ from audio_flan.release import (
 )
 from audio_flan.release.reader import Placed
 from audio_flan.release.report import Progress
-from audio_flan.streaming.rows import NO_CLIPS, Clips, MakeRow, Place, Row, SkipRow, Wish, listen
+from audio_flan.streaming.rows import NO_CLIPS, Clips, FindClip, MakeRow, Place, Row, SkipRow, Wish, listen
 from audio_flan.taxonomy import Config
 from audio_flan.waveform import LazyAudio
 
@@ -65,6 +65,7 @@ class ReleaseRows:
             quarantine.add(entry)
 
         tasks, splits = wish.config.task_names, wish.splits
+        finished = partial(self._finished, file, wish, partial(self._find, wish))
         for placed in read_instances(self.release.tree, file, report):
             instance = placed.instance
             survey.add(instance)
@@ -73,14 +74,15 @@ class ReleaseRows:
             if skip:
                 skip -= 1
                 continue
-            yield partial(self._finished, placed, file, wish)
+            yield partial(finished, placed)
         self.release.catalogue.put(file, survey.facts())
 
-    def _finished(self, placed: Placed, file: MetadataFile, wish: Wish, quarantine: Quarantine) -> Row | None:
+    def _finished(
+        self, file: MetadataFile, wish: Wish, find: FindClip, placed: Placed, quarantine: Quarantine
+    ) -> Row | None:
         instance = placed.instance
         inputs = outputs = NO_CLIPS
         if wish.wants_clips:
-            find = partial(self._find, wish)
             place = Place(file.path, placed.line, placed.byte_offset, instance.uuid)
             try:
                 inputs = listen(instance.input_audio_ids, find, wish, place, quarantine)

@@ -2,8 +2,8 @@
 
 import os
 
-from audio_flan.fetch import open_built
-from audio_flan.release import open_release
+from audio_flan.fetch import ShardCache, open_built
+from audio_flan.release import ReleaseError, open_release
 from audio_flan.streaming.release_rows import ReleaseRows
 from audio_flan.streaming.source import RowSource
 
@@ -14,28 +14,35 @@ def open_root(
     token: str | bool | None = None,
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    shard_cache: ShardCache | None = None,
 ) -> RowSource:
     """Open the data at `root`, in whichever form it is: what has a manifest was built, the rest is a release.
 
     Raises
     ------
     ReleaseError
-        When there is no data there.
+        When there is no data there; for a release on the network with a cache of shards: it has no shards.
     ManifestError
         When there is a manifest and it cannot be understood.
     """
-    source = _open_built(root, token, revision)
+    source = _open_built(root, token, revision, shard_cache)
     if source is not None:
         return source
-    return ReleaseRows(open_release(root, token=token, revision=revision, cache_dir=cache_dir))
+    release = open_release(root, token=token, revision=revision, cache_dir=cache_dir)
+    if shard_cache is not None and "://" in release.root:
+        raise ReleaseError(f"{release.root} is a release, whose files are not cached; `audio-flan build` it")
+    return ReleaseRows(release)
 
 
 def _open_built(
-    root: str | os.PathLike[str], token: str | bool | None, revision: str | None
+    root: str | os.PathLike[str],
+    token: str | bool | None,
+    revision: str | None,
+    shard_cache: ShardCache | None,
 ) -> RowSource | None:
     """Open a root that has a manifest; on the Hub as of one commit, whatever is pushed meanwhile."""
     try:
-        store, manifest = open_built(root, token=token, revision=revision)
+        store, manifest = open_built(root, token=token, revision=revision, cache=shard_cache)
     except (FileNotFoundError, PermissionError):
         return None  # opening it as a release says what is the matter
     if manifest is None:

@@ -1,8 +1,7 @@
 """Rows of a built root by row group and number, in any order; groups that were read are kept for a while."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from audio_flan.records.schema import COLUMNS
 from audio_flan.shards import FileFacts, ManifestError
 from audio_flan.shards.parquet_reader import ParquetError, ParquetReader
-from audio_flan.shards.row_tables import SOUND_LEAVES, microseconds_of_table, rows_at
+from audio_flan.shards.row_tables import SOUND_LEAVES, TableRows, microseconds_of_table
 from audio_flan.streaming.rows import Place, Row
 from audio_flan.streaming.shard_rows import ShardRows
 
@@ -54,15 +53,19 @@ class RowGroups:
         """int64, shape (groups,): the number of rows of each."""
         self._file_of = np.repeat(np.arange(len(files)), counts)
         self._first_group = np.repeat(np.cumsum(counts) - counts, counts)
-        self._kept: OrderedDict[int, Any] = OrderedDict()
+        self.first_rows = np.cumsum(self.sizes) - self.sizes
+        """int64, shape (groups,): the number of the first row of each, counted through all files."""
+        self._first_row = self.first_rows - self.first_rows[self._first_group]
+        """int64, shape (groups,): the number of the first row of each in its file."""
+        self._kept: OrderedDict[int, TableRows] = OrderedDict()
         self._kept_bytes = 0
         self._reader: tuple[int, ParquetReader] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_kept": OrderedDict(), "_kept_bytes": 0, "_reader": None}
 
-    def rows(self, groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> list[tuple[Place, Row]]:
-        """Return rows and their places in the order asked for; audio is a list of `CellValue`.
+    def rows(self, groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> Iterator[tuple[Place, Row]]:
+        """Yield rows and their places in the order asked for; audio is a list of `CellValue`.
 
         Parameters
         ----------
@@ -74,13 +77,14 @@ class RowGroups:
         ParquetError
             When a file is damaged or is not one of ours.
         """
-        found: dict[tuple[int, int], Row] = {}
+        rows, firsts = {}, {}
         for group in dict.fromkeys(groups.tolist()):
-            wanted = numbers[groups == group].tolist()
-            rows = rows_at(self._table(group), wanted)
-            found.update(zip(((group, number) for number in wanted), rows, strict=True))
-        keys = zip(groups.tolist(), numbers.tolist(), strict=True)
-        return [(self._place(*key, found[key]["uuid"]), dict(found[key])) for key in keys]
+            rows[group] = self._rows(group).at(numbers[groups == group].tolist())
+            firsts[group] = self._files[self._file_of[group]].path, int(self._first_row[group]) + 1
+        for group, number in zip(groups.tolist(), numbers.tolist(), strict=True):
+            row = next(rows[group])
+            path, first = firsts[group]
+            yield Place(path, first + number, None, row["uuid"]), row
 
     def microseconds(self, groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the length of the sound of some rows, of all columns of seconds that are read.
@@ -93,18 +97,18 @@ class RowGroups:
         found = np.empty(len(groups), np.int64)
         for group in dict.fromkeys(groups.tolist()):
             here = groups == group
-            found[here] = microseconds_of_table(self._table(group))[numbers[here]]
+            found[here] = microseconds_of_table(self.table(group))[numbers[here]]
         return found
 
-    def _place(self, group: int, number: int, uuid: str) -> Place:
-        first = int(self.sizes[self._first_group[group] : group].sum())
-        return Place(self._files[self._file_of[group]].path, first + number + 1, None, uuid)
+    def table(self, group: int) -> Any:  # noqa: ANN401 - an Arrow table
+        """Return a row group, with the columns that are read; errors as in `rows`."""
+        return self._rows(group).table
 
-    def _table(self, group: int) -> Any:  # noqa: ANN401 - an Arrow table
-        table = self._kept.get(group)
-        if table is not None:
+    def _rows(self, group: int) -> TableRows:
+        kept = self._kept.get(group)
+        if kept is not None:
             self._kept.move_to_end(group)
-            return table
+            return kept
         reader = self._open(int(self._file_of[group]))
         table = reader.read_group(
             int(group - self._first_group[group]), self._columns, dictionaries=SOUND_LEAVES
@@ -114,20 +118,19 @@ class RowGroups:
             raise ParquetError(
                 f"{reader.name}: expected a row group of {expected}, found {table.num_rows} rows"
             )
-        self._kept[group] = table
+        rows = self._kept[group] = TableRows(table)
         self._kept_bytes += table.nbytes
         while self._kept_bytes > self._budget and len(self._kept) > 1:
-            self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
-        return table
+            self._kept_bytes -= self._kept.popitem(last=False)[1].table.nbytes
+        return rows
 
     def _open(self, number: int) -> ParquetReader:
         """Open a file; the one opened last stays open, as its groups are often read one after the other."""
         if self._reader is None or self._reader[0] != number:
             file = self._files[number]
-            name, read = f"{self._source.root}/{file.path}", partial(self._source.store.read_range, file.path)
-            reader = ParquetReader(name, file.nbytes, read)
+            reader = ParquetReader.of(self._source.store, file)
             missing = [each for each in self._columns or COLUMNS if each not in reader.columns]
             if missing:
-                raise ParquetError(f"{name} has no column {missing[0]!r}")
+                raise ParquetError(f"{reader.name} has no column {missing[0]!r}")
             self._reader = number, reader
         return self._reader[1]

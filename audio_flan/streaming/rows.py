@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
 
 from audio_flan.records.schema import AUDIO_COLUMNS, COLUMNS
 from audio_flan.release import Entry, Quarantine
@@ -13,10 +16,13 @@ from audio_flan.waveform import AudioError, ClipFault, LazyAudio
 QUARANTINE_LIMIT: Final = 10_000
 """Entries that a stream keeps; beyond it they are only counted."""
 PREFETCH_BYTES: Final = 64 << 20
+MAX_CONSECUTIVE_FAILURES: Final = 100
 OnError = Literal["raise", "skip", "null"]
 Row = dict[str, Any]
 MakeRow = Callable[[Quarantine], Row | None]
 """Makes a row, and names in the quarantine what it leaves out; None for a row that is skipped."""
+FindClip = Callable[[str], LazyAudio]
+"""Finds a clip by its id."""
 
 Clips = tuple[list[LazyAudio | None], list[float | None]]
 """Clips and their lengths in seconds."""
@@ -80,6 +86,8 @@ class Wish:
         Of what decoding a clip returns, as in `LazyAudio`.
     ahead : Ahead
         How many rows to make before it is their turn.
+    max_consecutive_failures : int, optional
+        Rows in a row with a bad clip at which ``skip`` and ``null`` give up; None for never.
     """
 
     config: Config
@@ -89,11 +97,13 @@ class Wish:
     sampling_rate: int | None = None
     channels: int | None = None
     ahead: Ahead = IN_TURN
+    max_consecutive_failures: int | None = MAX_CONSECUTIVE_FAILURES
 
     def __post_init__(self) -> None:
         if self.on_error not in _ON_ERROR:
             raise ValueError(f"on_error must be one of {', '.join(_ON_ERROR)}, got {self.on_error!r}")
-        for name, value in (("sampling_rate", self.sampling_rate), ("channels", self.channels)):
+        for name in ("sampling_rate", "channels", "max_consecutive_failures"):
+            value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
                 raise ValueError(f"{name} must be a positive whole number or None, got {value!r}")
         if self.ahead.threads < 0 or self.ahead.nbytes < 1:
@@ -102,13 +112,13 @@ class Wish:
                 f"got {self.ahead.threads!r} and {self.ahead.nbytes!r}"
             )
 
-    @property
+    @cached_property
     def wants_clips(self) -> bool:
         """Whether clips are to be touched at all."""
         return self.columns is None or not set(self.columns).isdisjoint(CLIP_COLUMNS)
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a row stands, for messages; the line counts from 1."""
 
     file: str
@@ -123,7 +133,7 @@ class SkipRow(Exception):
 
 def listen(
     ids: Iterable[str],
-    find: Callable[[str], LazyAudio],
+    find: FindClip,
     wish: Wish,
     place: Place,
     quarantine: Quarantine,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
@@ -21,7 +21,19 @@ from audio_flan.streaming.rows import CLIP_COLUMNS, MakeRow, Place, Row, SkipRow
 from audio_flan.taxonomy import Config
 from audio_flan.waveform import AudioError, BytesSource, ClipFault, LazyAudio
 
-_SIDES: Final = ("input", "output")
+
+class _Side(NamedTuple):
+    """Names of the columns of one side of a row."""
+
+    name: str
+    ids: str
+    audio: str
+    seconds: str
+
+
+_SIDES: Final = tuple(
+    _Side(name, f"{name}_audio_ids", f"{name}_audio", f"{name}_seconds") for name in ("input", "output")
+)
 
 
 class ShardRows:
@@ -72,9 +84,7 @@ class ShardRows:
         ParquetError
             When the file is damaged or is not one of ours.
         """
-        reader = ParquetReader(
-            f"{self.root}/{file.path}", file.nbytes, partial(self.store.read_range, file.path)
-        )
+        reader = ParquetReader.of(self.store, file)
         wanted = columns_to_read(wish)
         missing = [column for column in wanted or COLUMNS if column not in reader.columns]
         if missing:
@@ -110,16 +120,18 @@ class ShardRows:
             return row
         return {name: row[name] for name in wish.columns}
 
-    def _listen(self, row: Row, side: str, wish: Wish, place: Place, quarantine: Quarantine) -> None:
-        ids, cells = row[f"{side}_audio_ids"], row[f"{side}_audio"]
+    def _listen(self, row: Row, side: _Side, wish: Wish, place: Place, quarantine: Quarantine) -> None:
+        ids, cells = row[side.ids], row[side.audio]
+        if not ids and not cells:
+            return
         if len(ids) != len(cells):
-            message = f"{len(ids)} ids of {side} audio, and {len(cells)} cells"
+            message = f"{len(ids)} ids of {side.name} audio, and {len(cells)} cells"
             if wish.on_error == "raise":
                 raise ParquetError(f"{self.root}/{place.file}, row {place.line}: {message}")
             quarantine.add(Entry(place.file, place.line, None, Reason.BAD_CELL, message, None, place.uuid))
             raise SkipRow
         if wish.on_error == "raise":  # the lengths are known: nothing has to be read
-            row[f"{side}_audio"] = [self._clip(*pair, wish) for pair in zip(ids, cells, strict=True)]
+            row[side.audio] = [self._clip(*pair, wish) for pair in zip(ids, cells, strict=True)]
             return
         cell_of = dict(zip(ids, cells, strict=True))
 
@@ -127,7 +139,7 @@ class ShardRows:
             return self._clip(audio_id, cell_of[audio_id], wish)
 
         clips, seconds = listen(ids, find, wish, place, quarantine)
-        row[f"{side}_audio"], row[f"{side}_seconds"] = clips, seconds
+        row[side.audio], row[side.seconds] = clips, seconds
 
     def _clip(self, audio_id: str, cell: CellValue, wish: Wish) -> LazyAudio:
         data, path = cell

@@ -3,6 +3,13 @@
 import sys
 
 
+def loader_worker() -> tuple[int, int]:
+    """Return the number of this worker of a DataLoader, and how many there are; (0, 1) outside of one."""
+    torch_data = sys.modules.get("torch.utils.data")
+    worker = torch_data.get_worker_info() if torch_data else None
+    return (0, 1) if worker is None else (worker.id, worker.num_workers)
+
+
 class TorchDataset:
     """Base of a class that becomes a subclass of torch's ``IterableDataset`` when torch looks at it.
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from built import tree
@@ -69,8 +70,13 @@ def test_a_step_whose_predecessor_is_not_done_does_not_run(made, tmp_path, monke
     with pytest.raises(BuildError, match="reading scp files: 1 of 1 units are not done"):
         StepTask(made, ReadRows, [PreparePaths], tmp_path / "logs")(None, 3, 4)
     assert not made.work.is_done("read", "000000")
-    assert read_failure(tmp_path / "logs").startswith("reading scp files: 1 of 1 units are not done")
-    assert read_failure(tmp_path / "logs").endswith("logs/logs/task_00003.log")
+    logs = tmp_path / "logs"
+    assert read_failure(logs).startswith("reading scp files: 1 of 1 units are not done")
+    failure = read_failure(logs).partition("the log of the task: ")[2]
+    assert "Traceback" in Path(failure).read_text()  # a log is named only if there is one
+    (logs / "logs").mkdir()
+    (logs / "logs/task_00003.log").write_text("of datatrove")
+    assert read_failure(logs).endswith("logs/logs/task_00003.log")
     assert read_failure(tmp_path) is None
     with pytest.raises(BuildError, match="reading scp files"):
         wait_for(PreparePaths(made))

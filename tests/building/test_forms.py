@@ -54,7 +54,7 @@ def test_what_it_says_of_itself_is_true(built):
     assert (summary.rows_quarantined, summary.quarantined) == (0, {})
     assert list(verify(built.root, deep=True)) == []
     listed = {file.path for file in manifest.files}
-    assert listed | {"audio_flan.json", "README.md"} == {
+    assert listed | {"audio_flan.json", "README.md", "croissant.json"} == {
         p for p, data in tree(built.root).items() if data != b"folder"
     }
     assert Counter((row["task"], row["split"], row["corpus"]) for row in rows) == {

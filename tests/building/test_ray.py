@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ pytest.importorskip("ray")
 pytest.importorskip("datatrove")
 pytestmark = pytest.mark.slow
 ENVIRONMENT = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+PROGRESS = re.compile(r"[a-z ]+: [\d.]+( [kMGT])? of [\d.]+( [kMGT])?, .*/s")
+"""A line of it comes every 30 seconds, where the machine is that slow."""
 
 
 class RayCluster:
@@ -67,11 +70,13 @@ def start(cluster, release, out, *options):
 
 
 def end(process, timeout=150):
+    """Wait for a process; return its exit code, its output, and what it said beside progress."""
     try:
         output, errors = process.communicate(timeout=timeout)
     finally:
         process.kill()
-    return process.returncode, output, errors
+    said = [line for line in errors.splitlines(keepends=True) if not PROGRESS.match(line)]
+    return process.returncode, output, "".join(said)
 
 
 def wait_for_units(out, step, count):
@@ -107,6 +112,8 @@ def test_ctrl_c_leaves_what_the_next_run_goes_on_from(cluster, demo_root, indexe
     assert "run the same command again when that is mended" in errors
     log = Path(errors.strip().rpartition("the log of the task: ")[2])
     assert log.is_file()
+    failures = [path.stem for path in (log.parents[1] / "failures").iterdir()]
+    assert all(log.with_name(f"task_{rank}.log").is_file() for rank in failures)  # of those cancelled, too
     assert not any(log.is_relative_to(folder) for folder in earlier)  # whose tasks may be dying only now
     in_the_way.unlink()
     code, _, errors = end(start(cluster, demo_root, out, "--shard-size", "1MB"))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
+import msgspec
 import pytest
 from hub.server import Hub
 from xxhash import xxh3_64_intdigest
@@ -16,7 +17,7 @@ import audio_flan
 from audio_flan.fetch.clip_tables import UnknownClipError
 from audio_flan.fetch.read_many import read_many
 from audio_flan.release import open_release
-from audio_flan.shards import ManifestError, id_table_file, read_manifest
+from audio_flan.shards import ManifestError, id_table_file, read_manifest, write_manifest
 from audio_flan.shards.id_table import IdTableError
 from audio_flan.taxonomy.errors import UnknownNameError
 from audio_flan.waveform import AudioError, ClipFault, LazyAudio
@@ -196,8 +197,9 @@ def test_a_table_that_leads_out_of_the_root_is_refused(indexed_root, tmp_path):
 
 def test_a_root_whose_manifest_has_no_tables_is_to_be_built_again(indexed_root, tmp_path):
     root = shutil.copytree(indexed_root, tmp_path / "root")
-    manifest = root / "audio_flan.json"
-    manifest.write_text(manifest.read_text().replace(".ids", ".idx"))
+    manifest = read_manifest(root)
+    files = tuple(file for file in manifest.files if not file.path.endswith(".ids"))
+    write_manifest(root, msgspec.structs.replace(manifest, files=files))
     with pytest.raises(
         ManifestError, match=r"has no index/.*\.ids, by which clips are found: build it again"
     ):

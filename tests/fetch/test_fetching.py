@@ -2,6 +2,8 @@
 
 import random
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import fsspec
@@ -234,6 +236,24 @@ def test_other_file_systems_of_fsspec():
 )
 def test_how_long_a_server_asks_to_be_left_alone(headers, seconds):
     assert _asked_wait_s(headers) == seconds
+
+
+def test_how_long_until_a_date():
+    then = format_datetime(datetime.now(UTC) + timedelta(minutes=2), usegmt=True)
+    assert 100 < _asked_wait_s({"retry-after": then}) <= 120
+
+
+@pytest.mark.parametrize("kind", ["seconds", "date"])
+def test_a_server_is_left_alone_for_as_long_as_it_asks(hub, file, kind):
+    arrived = []
+    hub.extensions.append(lambda request: arrived.append(datetime.now(UTC)))
+    then = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
+    asked = 1 if kind == "seconds" else format_datetime(then, usegmt=True)
+    hub.fail(429, f"*{'cdn' if hub.redirects else 'resolve'}*", retry_after=asked)
+    with stamina.set_testing(False):
+        began = datetime.now(UTC)
+        assert fetch_range(file, 0, 10) == DATA[:10]
+    assert arrived[-1] >= (then if kind == "date" else began + timedelta(seconds=1))
 
 
 def test_that_long_it_is_left_alone():

@@ -6,8 +6,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from audio_flan.fetch.read_ahead import ReadAhead, read_ahead
 from audio_flan.fetch.remote import RemoteFile
@@ -49,7 +50,6 @@ class Shards:
 sizes = st.lists(st.integers(1, 300_000), min_size=1, max_size=40)
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(1, 4), st.data())
 def test_whatever_the_order_waste_is_bounded(sizes, count, data):
     shards = Shards(sizes, count)
@@ -65,7 +65,7 @@ def test_whatever_the_order_waste_is_bounded(sizes, count, data):
         assert ahead.ledger == Ledger(shards.nbytes, unique)
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(sizes, st.integers(0, 3 * MEGABYTE), st.data())
 def test_in_little_memory_a_clip_that_has_to_be_fetched_again_counts_again(sizes, budget, data):
     shards = Shards(sizes)

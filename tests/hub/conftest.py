@@ -35,10 +35,11 @@ def repos(corpus, tmp_path_factory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def pythons(request, tmp_path_factory) -> Callable[..., Path]:
-    """Gives the interpreter with a version of `datasets`, "newest" or "3.6", and our package or not."""
+    """Gives the interpreter with `datasets` "newest", "4.8" or "3.6", and with our package or not."""
+    fixtures = {"4.8": "datasets_4_8", "3.6": "datasets_3_6"}
 
     def python(version: str, *, package: bool) -> Path:
-        ours = sys.executable if version == "newest" else request.getfixturevalue("datasets_3_6")
+        ours = sys.executable if version == "newest" else request.getfixturevalue(fixtures[version])
         if package:
             return Path(ours)
         name = f"datasets-{version}-alone"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -31,8 +32,8 @@ class Fault:
         Which of the matching requests, from 1.
     status : int
         Of the answer.
-    retry_after : int, optional
-        Sent with the status, in seconds.
+    retry_after : int or str, optional
+        Sent with the status: seconds, or a date as HTTP has it.
     seconds : float
         Of a hang.
     """
@@ -43,7 +44,7 @@ class Fault:
     first: int = 1
     times: int = 1
     status: int = 500
-    retry_after: int | None = None
+    retry_after: int | str | None = None
     seconds: float = 0.0
 
     def matches(self, method: str, path: str) -> bool:
@@ -97,3 +98,37 @@ class Faults:
                     if hit is None and 0 <= self._seen[number] - rule.first < rule.times:
                         hit = rule
             return hit
+
+
+class Turns:
+    """Lets every n-th request go wrong, by turns; stands in for `Faults`.
+
+    Where it would be the turn of a fault of contents and a request has none, the next one with contents has
+    it.
+
+    Attributes
+    ----------
+    done : list of Fault
+        What has gone wrong so far.
+    """
+
+    def __init__(self, every: int, faults: Sequence[Fault]) -> None:
+        self._every, self._faults = every, faults
+        self._requests = 0
+        self._due: list[Fault] = []
+        self.done: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def next(self, method: str, path: str, *, of_contents: bool) -> Fault | None:
+        """The fault of this request, if it has one."""
+        with self._lock:
+            if not of_contents:
+                self._requests += 1
+                turn, rest = divmod(self._requests, self._every)
+                if rest:
+                    return None
+                self._due.append(self._faults[(turn - 1) % len(self._faults)])
+            if not self._due or (self._due[0].kind in _OF_CONTENTS) != of_contents:
+                return None
+            self.done.append(self._due.pop(0))
+            return self.done[-1]

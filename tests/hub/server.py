@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from hub.answers import Answer, Extension, Part, Request, downloads
-from hub.faults import Fault, FaultKind, Faults
+from hub.faults import Fault, FaultKind, Faults, Turns
 from hub.repos import Repo
 
 
@@ -56,7 +57,7 @@ class Hub:
         self.repos: dict[str, Repo] = {}
         self.extensions: list[Extension] = []
         self.log: list[Exchange] = []
-        self._faults = Faults()
+        self._faults: Faults | Turns = Faults()
         self._closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.hub = self
@@ -82,11 +83,17 @@ class Hub:
     def fail(self, kind: FaultKind | int, path: str = "*", **options: Any) -> None:
         """Let requests go wrong, as a `Fault` says; a number stands for an answer of that status."""
         options |= {"kind": "status", "status": kind} if isinstance(kind, int) else {"kind": kind}
-        self._faults.add(Fault(path=path, **options))
+        faults = self._faults = self._faults if isinstance(self._faults, Faults) else Faults()
+        faults.add(Fault(path=path, **options))
+
+    def fail_by_turns(self, every: int, faults: Sequence[Fault]) -> Turns:
+        """Let every n-th request go wrong, with these faults by turns; return the account of them."""
+        turns = self._faults = Turns(every, faults)
+        return turns
 
     def heal(self) -> None:
         """Let nothing go wrong any more."""
-        self._faults.clear()
+        self._faults = Faults()
 
     def forget(self) -> None:
         """Begin a new log."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from audio_flan.building import build
 from audio_flan.publishing import PublishError, plan_publish, publish
 from audio_flan.publishing.journal import JOURNAL_NAME
-from audio_flan.publishing.plan import base_of_repo, cut_batches, restricted_corpora, stale_files
+from audio_flan.publishing.plan import LAST_FILES, base_of_repo, cut_batches, restricted_corpora, stale_files
 from audio_flan.shards import (
     CorpusFacts,
     FileFacts,
@@ -76,12 +76,12 @@ def test_everything_of_the_manifest_arrives_and_nothing_else(root, run, uploads,
     assert "Next: python -c" in text
     there = files_of(published(tmp_path))
     manifest = read_manifest(root)
-    assert set(there) == {file.path for file in manifest.files} | {"README.md", "audio_flan.json"}
+    assert set(there) == {file.path for file in manifest.files} | set(LAST_FILES)
     assert all(files_of(root)[path] == data for path, data in there.items())
     assert list(verify(published(tmp_path), deep=True)) == []
     assert manifest.base == parse_manifest(there["audio_flan.json"]).base == BASE
     assert f'load_dataset("{REPO}")' in there["README.md"].decode()
-    assert uploads.commits[-1][1] == ["README.md", "audio_flan.json"]
+    assert uploads.commits[-1][1] == ["README.md", "croissant.json", "audio_flan.json"]
     assert not (root / JOURNAL_NAME).exists()
 
 
@@ -172,7 +172,7 @@ def test_after_a_fault_that_stays_the_next_run_goes_on(indexed_root, run, hub, u
     run(root, "--create", "--allow-restricted")
     assert list(verify(published(tmp_path), deep=True)) == []
     committed = [path for _, paths in uploads.commits for path in paths]
-    assert len(committed) == len(set(committed)) == files + 2
+    assert len(committed) == len(set(committed)) == files + len(LAST_FILES)
     assert sent > 0
     offered = sum(1 for exchange in hub.log if exchange.kind == "preupload")
     assert offered == -(-(files - 100) // 100) + 1  # what was committed is not offered again
@@ -186,7 +186,7 @@ def test_files_of_an_older_build_are_removed(demo_root, run, uploads, tmp_path, 
     assert "of an older build removed" in run(smaller, "--allow-restricted")
     there = files_of(published(tmp_path))
     expected = {file.path for file in read_manifest(smaller).files}
-    assert set(there) == expected | {"README.md", "audio_flan.json", "LICENSE"}
+    assert set(there) == expected | {*LAST_FILES, "LICENSE"}
     assert list(verify(published(tmp_path), deep=True)) == []
 
 
@@ -247,7 +247,7 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(root, speech_embedded,
     before = files_of(root)
     plan = json.loads(run(root, "--dry-run", "--json", code=1))
     manifest = read_manifest(root)
-    assert plan["files"] == len(manifest.files) + 2
+    assert plan["files"] == len(manifest.files) + len(LAST_FILES)
     assert plan["bytes"] == sum(len(data) for data in before.values())
     assert (plan["base_before"], plan["base"]) == ("", BASE)
     assert {each["corpus"] for each in plan["restricted"]} == {
@@ -269,7 +269,7 @@ def test_an_embedded_root_keeps_its_rows(speech_embedded, run, tmp_path):
     run(root, "--create", "--private", "--allow-restricted")
     there = files_of(published(tmp_path))
     changed = {path for path, data in files_of(speech_embedded).items() if there[path] != data}
-    assert changed == {"README.md"}
+    assert changed == {"README.md", "croissant.json"}
 
 
 def test_which_corpora_are_restricted(speech_indexed):

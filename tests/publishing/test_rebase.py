@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio_flan.building import BuildError, build
-from audio_flan.card import make_card
+from audio_flan.card import make_card_files
 from audio_flan.publishing import PublishError, rebase
 from audio_flan.publishing.base import check_base
 from audio_flan.records.schema import AUDIO_COLUMNS
@@ -65,8 +65,11 @@ def test_all_cells_get_the_base_and_nothing_else_changes(speech_indexed, root):
     assert manifest.base == HUB
     assert list(verify(root, deep=True)) == []
     changed = {path for path, data in tree(speech_indexed).items() if tree(root).get(path) != data}
-    assert {path.partition("/")[0] for path in changed} == {"data", "README.md", "audio_flan.json"}
-    assert (root / "README.md").read_text() == make_card(root, manifest)
+    assert {path.partition("/")[0] for path in changed} == {
+        "data", "README.md", "croissant.json", "audio_flan.json",
+    }  # fmt: skip
+    for name, data in make_card_files(root, manifest).items():
+        assert (root / name).read_bytes() == data
 
 
 @pytest.mark.parametrize("base", BASES[1:])

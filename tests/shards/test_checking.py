@@ -2,13 +2,15 @@
 
 import shutil
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import audio_flan
 from audio_flan.records import Reason
-from audio_flan.shards import id_table_file, index_file, read_manifest
+from audio_flan.shards import id_table_file, index_file, read_manifest, write_manifest
+from audio_flan.shards.hashing import hash_footer
 from audio_flan.shards.id_table import IdTableWriter
 from audio_flan.shards.index import read_index
 from audio_flan.streaming import open_root
@@ -16,6 +18,16 @@ from audio_flan.streaming import open_root
 
 def check(root, **options):
     return open_root(root).check(**options)
+
+
+def list_as(root, listed, /, **facts):
+    """Let the manifest say other things of a file."""
+    manifest = read_manifest(root)
+    change = {
+        file.path: msgspec.structs.replace(file, **facts) for file in manifest.files if file.path == listed
+    }
+    files = tuple(change.get(file.path, file) for file in manifest.files)
+    write_manifest(root, msgspec.structs.replace(manifest, files=files))
 
 
 @pytest.fixture
@@ -59,23 +71,20 @@ def test_a_missing_and_a_changed_file(root):
 def test_a_table_of_ids_that_says_other_things_than_the_index(root):
     first, *_ = (corpus.corpus for corpus in read_manifest(root).corpora if corpus.clips)
     path = id_table_file(first)
-    manifest = root / "audio_flan.json"
     clips = list(read_index(root / index_file(first)))
     with (root / path).open("wb") as file:
         writer = IdTableWriter(file, first)
         for clip in clips[:-1]:
             writer.add(clip)
         writer.finish()
-    old = next(file for file in read_manifest(root).files if file.path == path)
-    text = manifest.read_text()
-    manifest.write_text(text.replace(f'"nbytes": {old.nbytes}', f'"nbytes": {(root / path).stat().st_size}'))
+    list_as(root, path, nbytes=(root / path).stat().st_size)
     entry = only(check(root))
     assert (entry.reason, entry.file) == (Reason.CHANGED_FILE, path)
     assert f"say different things of {clips[-1].id!r}" in entry.message
     data = (root / path).read_bytes()
     (root / path).write_bytes(bytes([data[0] ^ 1]) + data[1:])
     assert (only(check(root)).reason, only(check(root)).file) == (Reason.UNREADABLE_FILE, path)
-    manifest.write_text(manifest.read_text().replace(path, path + "x"))
+    list_as(root, path, path=path + "x")
     (root / path).rename(root / (path + "x"))
     assert (only(check(root)).reason, only(check(root)).file) == (Reason.MISSING_FILE, path)
 
@@ -110,14 +119,8 @@ def rewrite(root, pattern, change):
     table = pq.read_table(path)
     rows = change(table.to_pylist())
     pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
-    manifest = root / "audio_flan.json"
     relative = path.relative_to(root).as_posix()
-    old = next(file for file in read_manifest(root).files if file.path == relative)
-    text = manifest.read_text()
-    begin = text.index(f'"path": "{relative}"')
-    end = text.index("}", begin)
-    changed = text[begin:end].replace(f'"nbytes": {old.nbytes}', f'"nbytes": {path.stat().st_size}')
-    manifest.write_text(text[:begin] + changed + text[end:])
+    list_as(root, relative, nbytes=path.stat().st_size, footer=hash_footer(path))
     return relative
 
 

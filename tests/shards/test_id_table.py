@@ -6,8 +6,9 @@ from bisect import bisect_left
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 from xxhash import xxh3_64_intdigest
 
 from audio_flan.shards.id_table import INNER_BLOCKS, LEAF_CLIPS, IdTable, IdTableError, IdTableWriter
@@ -50,7 +51,7 @@ TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 LONG = st.builds(lambda text, times: "long" * times + text, TEXT, st.integers(1, 4000))
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(ids=st.sets(TEXT | LONG, max_size=80), others=st.sets(TEXT | LONG, max_size=20))
 def test_a_table_is_a_dictionary(ids, others):
     clips = clips_of(ids)

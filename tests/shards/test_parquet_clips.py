@@ -5,8 +5,9 @@ import os
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 from xxhash import xxh3_64_intdigest
 
 from audio_flan.shards import parquet_clips
@@ -28,7 +29,7 @@ def path(tmp_path):
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=60), st.integers(1, 2000))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_every_clip_is_where_it_is_said_to_be(tmp_path_factory, datas, group_bytes):
     path = tmp_path_factory.mktemp("clips") / "clips.parquet"
     with pytest.MonkeyPatch.context() as patch:

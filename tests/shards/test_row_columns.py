@@ -3,8 +3,9 @@
 import gc
 import weakref
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from audio_flan.records.schema import AUDIO_COLUMNS, COLUMNS
 from audio_flan.shards.row_columns import RowColumns
@@ -27,7 +28,7 @@ def values_of(column):
 
 
 @given(st.lists(st.tuples(*map(values_of, COLUMNS)), max_size=5))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_a_table_has_the_rows_that_were_added(rows):
     columns = RowColumns()
     for row in rows:

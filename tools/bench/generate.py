@@ -40,7 +40,7 @@ from audio_flan.shards import (
     row_file,
     write_manifest,
 )
-from audio_flan.shards.hashing import hash_file
+from audio_flan.shards.hashing import hash_file, hash_footer
 from audio_flan.shards.index import write_index_and_table
 from audio_flan.shards.manifest import taxonomy_hash
 from audio_flan.shards.row_files import GROUP_ROWS, RowFileWriter
@@ -111,8 +111,15 @@ def write_row_file(out: Path, file: PlannedFile, seed: int) -> tuple[FileFacts, 
     with RowFileWriter(path) as writer:
         for group in groups:
             writer.write_table(group)
-    rows = tuple(len(group) for group in groups)
-    facts = FileFacts(file.path, path.stat().st_size, hash_file(path), rows=sum(rows), groups=rows)
+    facts = FileFacts(
+        file.path,
+        path.stat().st_size,
+        hash_file(path),
+        rows=len(table),
+        groups=tuple(writer.groups),
+        footer=hash_footer(path),
+        leaves=writer.leaves,
+    )
     return facts, [count for _, count in made]
 
 

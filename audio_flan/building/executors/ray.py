@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from audio_flan.building.errors import BuildError
 from audio_flan.building.executors.base import Progress, StepKind, run_here
-from audio_flan.building.executors.datatrove import quiet, require
+from audio_flan.building.executors.datatrove import quiet
 from audio_flan.building.executors.task import StepTask, wait_for
 from audio_flan.building.step import Build, Step
+from audio_flan.extras import require
 
 LOCAL_ADDRESS: Final = "local"
 _PROGRESS_SECONDS = 1.0

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import ray
 from datatrove.executor import RayPipelineExecutor
+from datatrove.executor.base import PipelineExecutor
 from ray.exceptions import RayError, RayTaskError
 
 from audio_flan.building.errors import BuildError
@@ -67,4 +68,6 @@ class RayJob(RayPipelineExecutor):  # type: ignore[misc] # datatrove has no type
 
 
 def _run_rank(job: RayJob, rank: int) -> None:
-    job._run_for_rank(rank, local_rank=1)  # noqa: SLF001 - what every executor of datatrove calls; 1 says less
+    # That of the Ray executor logs to a file below /tmp, one for all builds of a machine, and copies it when
+    # the task ends: one that is cancelled has no log. The disk is shared, so the log can be there at once.
+    PipelineExecutor._run_for_rank(job, rank, local_rank=1)  # noqa: SLF001 - all executors call it; 1 says less

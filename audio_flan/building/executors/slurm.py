@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from audio_flan.building.errors import BuildError
 from audio_flan.building.executors.base import StepKind
-from audio_flan.building.executors.datatrove import TASK_ENVIRONMENT, quiet, require
+from audio_flan.building.executors.datatrove import TASK_ENVIRONMENT, quiet
 from audio_flan.building.executors.task import StepTask
 from audio_flan.building.step import Build
 from audio_flan.building.submitted import find_job_id, forget_jobs, record_jobs
+from audio_flan.extras import require
 
 if TYPE_CHECKING:
     from audio_flan.building.executors.slurm_job import SlurmJob

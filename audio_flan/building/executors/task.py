@@ -10,6 +10,7 @@ from typing import Final
 from audio_flan.building.errors import BuildError, explain
 from audio_flan.building.executors.base import StepKind
 from audio_flan.building.step import Build, Step
+from audio_flan.shards.atomic import write_atomically
 
 FAILURES: Final = "failures"
 SETTLE_SECONDS: Final = 120.0
@@ -78,13 +79,13 @@ def write_failure(logs: Path, rank: int, error: Exception) -> None:
     message = " ".join(str(error).split()) or type(error).__name__
     text = "".join(traceback.format_exception(error))
     with contextlib.suppress(OSError):  # the disk may be full
-        (logs / FAILURES).mkdir(parents=True, exist_ok=True)
-        (logs / FAILURES / f"{rank:05d}.txt").write_text(f"{message}\n\n{text}")
+        write_atomically(logs / FAILURES / f"{rank:05d}.txt", f"{message}\n\n{text}".encode())
 
 
 def read_failure(logs: Path) -> str | None:
     """Say why the first task that failed did, and where its log is; None when none has."""
     for path in sorted((logs / FAILURES).glob("*.txt")):
         message = path.read_text().partition("\n")[0]
-        return f"{message}; the log of the task: {logs / 'logs' / f'task_{path.stem}.log'}"
+        log = logs / "logs" / f"task_{path.stem}.log"
+        return f"{message}; the log of the task: {log if log.is_file() else path}"
     return None

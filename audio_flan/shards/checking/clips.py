@@ -87,7 +87,7 @@ def check_clips(
 
 def _in_shard_order(store: Store, file: FileFacts, report: Report) -> Iterable[IndexedClip]:
     try:
-        reader = ParquetReader(file.path, file.nbytes, partial(store.read_range, file.path))
+        reader = ParquetReader.of(store, file)
         table = pa.concat_tables(reader.read_group(group) for group in range(len(reader.group_rows)))
         table = table.select(IndexedClip._fields).sort_by([("shard", "ascending"), ("offset", "ascending")])
     except (ParquetError, OSError, KeyError, pa.ArrowInvalid) as error:

@@ -4,7 +4,6 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -77,7 +76,7 @@ def check_rows(
 
 def _groups(store: Store, file: FileFacts) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """Yield number of the first row and rows of each row group."""
-    reader = ParquetReader(file.path, file.nbytes, partial(store.read_range, file.path))
+    reader = ParquetReader.of(store, file)
     missing = [column for column in _COLUMNS if column not in reader.columns]
     if missing:
         raise ParquetError(f"{file.path} has no column {missing[0]!r}")

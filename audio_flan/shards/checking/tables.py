@@ -46,7 +46,7 @@ def _fault(store: Store, corpus: str, table: FileFacts, index: FileFacts) -> tup
 
 
 def _listed(store: Store, index: FileFacts) -> Iterator[IndexedClip]:
-    reader = ParquetReader(index.path, index.nbytes, partial(store.read_range, index.path))
+    reader = ParquetReader.of(store, index)
     for group in range(len(reader.group_rows)):
         columns = reader.read_group(group).select(IndexedClip._fields).columns
         yield from map(IndexedClip._make, zip(*(column.to_pylist() for column in columns), strict=True))
