@@ -1,41 +1,19 @@
 """From a manifest to the text of the card."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from audio_flan.card.fields import FIELDS
+from audio_flan.card.limits import biases, limitations
 from audio_flan.card.loading_text import how_to_load
-from audio_flan.card.markdown import escape, json_block, table
+from audio_flan.card.markdown import code, escape, json_block, table
+from audio_flan.card.paper import CITATION, PAPER_URL
 from audio_flan.card.sources import UNKNOWN, find_source, licence_of
 from audio_flan.card.totals import Totals, splits_of, totals_of
 from audio_flan.records import SPLITS
 from audio_flan.shards import Manifest
 from audio_flan.taxonomy import list_configs, taxonomy
 
-_FIELDS: Final = (
-    ("`uuid`", "string", "id of the instance; one that names two tasks is a row in each"),
-    ("`instruction`, `input`, `output`", "string", "the text; audio stands in it as `<|SOA|>ID<|EOA|>`"),
-    ("`split`", "string", "train, validation or test"),
-    ("`domain`, `major`, `minor`", "string", "place in the taxonomy, as the paper names it"),
-    ("`task`", "string", "the minor task by its config name"),
-    ("`direction`", "string", "understanding or generation"),
-    ("`unseen`", "bool", "whether the task involves data not met in training"),
-    ("`source`", "list of string", "the corpora that the instance names"),
-    ("`corpus`", "string", "the corpus under which the release files it"),
-    ("`other`, `extra`", "string or null", "JSON: what else the record says; how it was written"),
-    ("`input_audio`, `output_audio`", "list of Audio", "the clips, in the order of the text"),
-    ("`input_audio_ids`, `output_audio_ids`", "list of string", "their ids"),
-    ("`input_seconds`, `output_seconds`", "list of float64", "their lengths in seconds"),
-)
-_CITATION: Final = """\
-```bibtex
-@article{audioflan2025,
-  title   = {Audio-FLAN: A Preliminary Release},
-  author  = {Xue, Liumeng and Zhou, Ziya and Pan, Jiahao and others},
-  journal = {arXiv preprint arXiv:2502.16584},
-  year    = {2025}
-}
-```"""
 _TEXT_CHARACTERS: Final = 300
 """Characters of a string that the example shows."""
 
@@ -59,7 +37,7 @@ def card_text(manifest: Manifest, repo_id: str | None = None, example: dict[str,
         _fields(example),
         _sources(manifest),
         _limits(manifest, totals),
-        f"## Citation\n\n{_CITATION}",
+        f"## Citation\n\n{code(CITATION, 'bibtex')}",
     )
     return "\n\n".join(sections) + "\n"
 
@@ -74,7 +52,7 @@ def _introduction(manifest: Manifest, totals: Totals) -> str:
 # Audio-FLAN
 
 Instruction tuning for audio: speech, music and sound, understanding and generation
-([paper](https://arxiv.org/abs/2502.16584)). An instance has an `instruction`, an `input` and an `output`;
+([paper]({PAPER_URL})). An instance has an `instruction`, an `input` and an `output`;
 audio stands in the text as `<|SOA|>ID<|EOA|>`, and beside it as sound.
 
 This copy holds {rows:,} rows of {tasks} minor tasks (of 80) from {corpora:,} corpora, with {clips:,} clips of
@@ -123,7 +101,8 @@ splits."""
 
 def _fields(example: dict[str, Any] | None) -> str:
     shown = "" if example is None else f"\n\nA row of `sample`:\n\n{json_block(_shortened(example))}"
-    return f"## Fields\n\n{table(('field', 'type', 'what it is'), _FIELDS)}{shown}"
+    rows = [(", ".join(f"`{name}`" for name in each.columns), each.type, each.what) for each in FIELDS]
+    return f"## Fields\n\n{table(('field', 'type', 'what it is'), rows)}{shown}"
 
 
 def _shortened(value: Any) -> Any:  # noqa: ANN401 - any value of a row
@@ -166,34 +145,5 @@ def _yes_or_no(value: bool | None) -> str:
 
 
 def _limits(manifest: Manifest, totals: Totals) -> str:
-    lines = [*_imbalance(totals), *_quarantine(manifest)]
-    return "\n".join(
-        (
-            "## Known limits\n",
-            *lines,
-            "* Texts are as they were released; nobody has checked them one by one.",
-            "* Clips have the sampling rate, the number of channels and the format of their corpus.",
-        )
-    )
-
-
-def _imbalance(totals: Totals) -> Iterator[str]:
-    rows: dict[str, int] = {}
-    for (task, _), total in totals.items():
-        domain = taxonomy().tasks[task].domain
-        rows[domain] = rows.get(domain, 0) + total.rows
-    counts = ", ".join(f"{count:,} of {domain}" for domain, count in sorted(rows.items()))
-    if len(rows) > 1:
-        most, least = max(rows, key=rows.__getitem__), min(rows, key=rows.__getitem__)
-        ratio = f"; {most} outweighs {least} {rows[most] / rows[least]:,.1f} to 1"
-        yield f"* Domains are not balanced: {counts} rows{ratio}."
-
-
-def _quarantine(manifest: Manifest) -> Iterator[str]:
-    reasons: Counter[str] = Counter()
-    for corpus in manifest.corpora:
-        reasons.update(corpus.quarantined)
-    rows = sum(corpus.rows_quarantined for corpus in manifest.corpora)
-    if reasons:
-        listing = ", ".join(f"{count:,} `{reason}`" for reason, count in sorted(reasons.items()))
-        yield f"* {rows:,} records of the release were not taken. `quarantine/` names each fault: {listing}."
+    lines = [f"* {sentence}" for sentence in (*biases(totals), *limitations(manifest))]
+    return "\n".join(("## Known limits\n", *lines))

@@ -1,9 +1,10 @@
-"""README.md of a root on a disk."""
+"""README.md and croissant.json of a root on a disk."""
 
 import os
 from pathlib import Path
 from typing import Any, Final
 
+from audio_flan.card.croissant import CROISSANT_NAME, croissant_text
 from audio_flan.card.front_matter import CardError, parse_card
 from audio_flan.card.merge import merge_card
 from audio_flan.card.metadata import card_metadata, licences_url
@@ -14,6 +15,12 @@ from audio_flan.shards.atomic import write_atomically
 from audio_flan.shards.layout import SAMPLE_FILE
 
 CARD_NAME: Final = "README.md"
+
+
+def make_card_files(root: Path, manifest: Manifest, repo_id: str | None = None) -> dict[str, bytes]:
+    """Return the card and the Croissant metadata of a root, by name; parameters are those of `make_card`."""
+    croissant = croissant_text(manifest, repo_id or _repo_of_base(manifest))
+    return {CARD_NAME: make_card(root, manifest, repo_id).encode(), CROISSANT_NAME: croissant.encode()}
 
 
 def make_card(root: Path, manifest: Manifest, repo_id: str | None = None) -> str:
@@ -29,9 +36,7 @@ def make_card(root: Path, manifest: Manifest, repo_id: str | None = None) -> str
     CardError
         When the card that is there cannot be taken apart.
     """
-    place = hub_place(manifest.base)
-    if repo_id is None and place and not place.folder:
-        repo_id = place.repo_id
+    repo_id = repo_id or _repo_of_base(manifest)
     path = root / CARD_NAME
     existing = path.read_text("utf-8") if path.exists() else None
     text = card_text(manifest, repo_id, _example(root))
@@ -53,8 +58,14 @@ def repo_of_card(root: Path) -> str | None:
 
 
 def write_card(root: Path, manifest: Manifest, repo_id: str | None = None) -> None:
-    """Write README.md of a root; the parameters are those of `make_card`."""
-    write_atomically(root / CARD_NAME, make_card(root, manifest, repo_id).encode())
+    """Write README.md and croissant.json of a root; the parameters are those of `make_card`."""
+    for name, data in make_card_files(root, manifest, repo_id).items():
+        write_atomically(root / name, data)
+
+
+def _repo_of_base(manifest: Manifest) -> str | None:
+    place = hub_place(manifest.base)
+    return place.repo_id if place and not place.folder else None
 
 
 def _example(root: Path) -> dict[str, Any] | None:
