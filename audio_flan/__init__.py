@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from audio_flan._version import __version__
 
 if TYPE_CHECKING:
+    from audio_flan.analysis import audit_ledger, rebalance, scan, stats
     from audio_flan.analysis import filter_rows as filter  # noqa: A004 - as it is called in Polars and datasets
-    from audio_flan.analysis import rebalance, scan, stats
     from audio_flan.building import build
     from audio_flan.exporting import export
     from audio_flan.fetch.audio_store import AudioStore
     from audio_flan.loading import AudioFlan, load_dataset
+    from audio_flan.mixing import Plan
     from audio_flan.publishing import publish, rebase
     from audio_flan.streaming import stream
     from audio_flan.streaming.batches import batches
@@ -28,8 +29,10 @@ __all__ = [
     "AudioFlan",
     "AudioStore",
     "LazyAudio",
+    "Plan",
     "Waveform",
     "__version__",
+    "audit_ledger",
     "batches",
     "build",
     "collate",
@@ -51,7 +54,9 @@ _HOME = {
     "AudioFlan": "audio_flan.loading",
     "AudioStore": "audio_flan.fetch.audio_store",
     "LazyAudio": "audio_flan.waveform",
+    "Plan": "audio_flan.mixing",
     "Waveform": "audio_flan.waveform.feature",
+    "audit_ledger": "audio_flan.analysis",
     "batches": "audio_flan.streaming.batches",
     "build": "audio_flan.building",
     "collate": "audio_flan.streaming.collate",

@@ -3,14 +3,16 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from environments import install, make_once, python_of
+from environments import install, link_all_but, make_once, python_of
 from hub.server import Hub
+from property_profiles import register_profiles
 from trees import SmallTree, make_small_tree
 
 import audio_flan
@@ -18,6 +20,7 @@ from audio_flan.demo import make_demo
 
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED_CORPUS = PROJECT.parent / "shared/corpus"
+register_profiles()
 
 
 def pytest_addoption(parser):
@@ -118,3 +121,16 @@ def datasets_3_6(tmp_path_factory) -> Path:
         install(folder, "datasets[audio]==3.6.0", PROJECT)
 
     return python_of(make_once(tmp_path_factory, "datasets-3.6", make))
+
+
+@pytest.fixture(scope="session")
+def datasets_4_8(tmp_path_factory) -> Path:
+    """The interpreter of an environment with datasets 4.8 and this package; the rest is this one's."""
+    rest = make_once(
+        tmp_path_factory, "datasets-newest-alone", partial(link_all_but, "audio_flan", sys.executable)
+    )
+
+    def make(folder: Path) -> None:
+        install(folder, "datasets==4.8.5", PROJECT, over=python_of(rest))
+
+    return python_of(make_once(tmp_path_factory, "datasets-4.8", make))

@@ -23,10 +23,23 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     return folder
 
 
-def install(folder: Path, *requirements: str | Path) -> None:
-    """Make an environment with these packages and what they need."""
+def install(folder: Path, *requirements: str | Path, over: str | Path | None = None) -> None:
+    """Make an environment with these packages and what they need.
+
+    What the environment of the interpreter `over` has is there already, as far as the versions are right.
+    """
     venv.create(folder, with_pip=True)
-    pip = [python_of(folder), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if over is not None:
+        (_packages_of(python_of(folder)) / "over.pth").write_text(f"{_packages_of(over)}\n")
+    pip = [
+        python_of(folder),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
     subprocess.run([*pip, *map(str, requirements)], check=True)
 
 
@@ -37,6 +50,30 @@ def link_all_but(package: str, python: str | Path, folder: Path) -> None:
     for entry in there.iterdir():
         if package not in entry.name:
             (here / entry.name).symlink_to(entry)
+
+
+_FENCE = """
+import sys
+
+class Fence:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in MODULES else self.finder.find_spec(name, path, target)
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+sys.meta_path[:] = map(Fence, sys.meta_path)
+"""
+
+
+def fence_off(folder: Path, *modules: str) -> dict[str, str]:
+    """Return variables with which Python finds all modules but these, as if they were not installed."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(f"MODULES = {modules!r}\n{_FENCE}")
+    return {"PYTHONPATH": str(folder)}
 
 
 def python_of(folder: Path) -> Path:

@@ -10,16 +10,19 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "audio_flan"
 ROOMS = (
     "taxonomy", "records", "waveform", "demo", "release", "shards", "fetch", "card", "mixing", "building",
-    "publishing", "streaming", "analysis", "loading", "exporting", "cli",
+    "publishing", "streaming", "analysis", "loading", "exporting", "installation", "cli",
 )  # fmt: skip
 FENCES = {
     "torch": {"waveform/samples.py", "waveform/decoders/torchcodec.py", "streaming/collate.py"},
     "torchcodec": {"waveform/decoders/torchcodec.py"},
-    "av": {"waveform/decoders/pyav.py"},
+    "av": {"waveform/decoders/pyav.py", "installation/codecs.py"},
     "miniaudio": {"waveform/decoders/flac.py"},
     "soxr": {"waveform/resample.py"},
     "rich": {"cli/output.py"},
-    "polars": {"taxonomy/frame.py", "mixing/leaves.py", "mixing/plan.py", "mixing/row_keys.py"},
+    "polars": {
+        "taxonomy/frame.py", "mixing/conditions.py", "mixing/leaves.py", "mixing/plan.py", "mixing/row_keys.py",
+        "mixing/row_schema.py", "streaming/filtered_rows.py",
+    },
     "espeakng_loader": {"demo/voices.py"},
     "ray": {"building/executors/ray.py", "building/executors/ray_job.py"},
     "datatrove": {"building/executors/ray_job.py", "building/executors/slurm_job.py"},

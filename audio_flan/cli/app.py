@@ -8,9 +8,11 @@ import typer
 
 from audio_flan._version import __version__
 from audio_flan.cli import (
+    audit_ledger,
     build,
     card,
     demo,
+    doctor,
     export,
     info,
     peek,
@@ -37,6 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.command("tasks")(tasks.tasks)
 app.command("info")(info.info)
 app.command("peek")(peek.peek)
@@ -44,6 +47,7 @@ app.command("stats")(stats.stats)
 app.command("filter")(filter_)
 app.command("rebalance")(rebalance.rebalance)
 app.command("export")(export.export)
+app.command("audit-ledger")(audit_ledger.audit_ledger)
 app.command("validate")(validate.validate)
 app.command("build")(build.build)
 app.command("card")(card.card)

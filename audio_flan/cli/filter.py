@@ -54,7 +54,7 @@ def filter_(
     Columns: uuid, instruction, input, output, split, domain, major, minor, task, direction, unseen, source,
     corpus, other, extra, input_audio_ids, output_audio_ids, input_seconds, output_seconds.
 
-    Example: audio-flan filter demo --max-seconds 10 --licence commercial --where "output LIKE '%piano%'"
+    Example: audio-flan filter demo --max-seconds 10 --where "output LIKE '%piano%'"
     """
     from audio_flan.analysis.filtering import check_ids_path, filter_rows
     from audio_flan.cli.output import labelled_progress, print_json, print_table, printable

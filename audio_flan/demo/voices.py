@@ -20,6 +20,7 @@ from typing import Self
 import numpy as np
 
 from audio_flan.demo.parts import Samples
+from audio_flan.extras import require
 
 _SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples come through the callback, before espeak_Synth returns
 _DONT_EXIT = 0x8000  # without it espeak-ng ends the process when it finds no voices
@@ -170,11 +171,9 @@ def trimmed(samples: Samples, rate: int, floor: float = 0.01, margin_s: float = 
 
 
 def _installed() -> tuple[str, str]:
-    try:
-        import espeakng_loader
-    except ImportError as error:
-        message = 'the demo corpus speaks with espeak-ng\n\nHint: pip install "audio-flan[demo]"'
-        raise ImportError(message) from error
+    require("espeakng_loader", "the speech of the demo corpus")
+    import espeakng_loader
+
     return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
 
 

@@ -1,4 +1,4 @@
-"""Runs of bytes of files, held in memory up to a budget; those not used for longest go first."""
+"""Runs of bytes of files, held in memory up to a budget; those used before, longest ago, go first."""
 
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
@@ -72,16 +72,24 @@ class Blocks:
         return starts[i] if i < len(starts) else None
 
     def add(self, file: Hashable, start: int, data: bytes) -> None:
-        """Hold a block, and let go of others until the budget is kept."""
-        if not data or len(data) > self.budget_bytes:
+        """Hold a block, and let go of those inside it, and of others until the budget is kept."""
+        stop = start + len(data)
+        if not data or len(data) > self.budget_bytes or self._is_inside(file, start, stop):
             return
-        self._drop(file, start)
-        self._held[file, start] = _Block(start, data)
+        block = _Block(start, data)
+        for begin in [begin for begin in self._starts.get(file, ()) if start <= begin < stop]:
+            if self._held[file, begin].end <= stop:
+                block.handed_out |= self._held[file, begin].handed_out
+                self._drop(file, begin)
+        self._held[file, start] = block
         starts = self._starts.setdefault(file, [])
         starts.insert(bisect_left(starts, start), start)
         self._nbytes += len(data)
+        self._handed_out_bytes += sum(block.handed_out.values())
         while self._nbytes > self.budget_bytes:
-            self._drop(*next(iter(self._held)))
+            # What nobody has had yet was fetched because somebody will.
+            used = (key for key, block in self._held.items() if block.handed_out and key != (file, start))
+            self._drop(*next(used, next(iter(self._held))))
 
     def hand_out(self, file: Hashable, offset: int, nbytes: int) -> bool:
         """Note that a clip was handed out; False when that is known or the clip is not held."""
@@ -97,6 +105,12 @@ class Blocks:
         for begin in list(self._starts.get(file, ())):
             if begin < stop and self._held[file, begin].end > start:
                 self._drop(file, begin)
+
+    def _is_inside(self, file: Hashable, start: int, stop: int) -> bool:
+        """Say whether one block holds the bytes [start, stop). No block is inside another."""
+        starts = self._starts.get(file, ())
+        i = bisect_right(starts, start)
+        return bool(i) and self._held[file, starts[i - 1]].end >= stop
 
     def _run(self, file: Hashable, start: int) -> Iterator[_Block]:
         """Yield the blocks that hold the bytes from `start` on, without a gap."""

@@ -3,12 +3,13 @@
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Final
 
 from audio_flan.fetch.blocks import Blocks
 from audio_flan.fetch.remote import RemoteFile, fetch_range
+from audio_flan.fetch.runs import Run, runs_of
 from audio_flan.fetch.window import NEAR_BYTES, Ledger, extra_bytes
 from audio_flan.waveform import ClipError, ClipFault
 
@@ -81,26 +82,41 @@ class ReadAhead:
             raise ClipError(ClipFault.TRUNCATED_AUDIO, detail)
         return data
 
-    def warm(self, file: RemoteFile, start: int, stop: int) -> None:
-        """Fetch the bytes [start, stop) of a file, but for those that are held or coming, and hold them.
+    def claim(self, clips: Iterable[Run]) -> list[Run]:
+        """Plan requests for clips that are neither held nor coming, and let them count as coming.
 
-        Failures are left to `clip`, which asks again.
+        Each run is to be fetched with `fetch_claimed` or given up: whoever reads a clip in it waits for that.
         """
         with self._changed:
-            begin = self._blocks.held_until(file, start)
-            if begin >= stop or self._is_coming(file, begin, stop):
-                return
-            self._coming.setdefault(file, []).append((begin, stop))
+            missing = [
+                clip
+                for clip in clips
+                if self._blocks.held_until(clip.file, clip.start) < clip.stop and not self._is_coming(*clip)
+            ]
+            runs = list(runs_of(missing))
+            for run in runs:
+                self._coming.setdefault(run.file, []).append((run.start, run.stop))
+        return runs
+
+    def fetch_claimed(self, run: Run) -> None:
+        """Fetch a claimed run, and hold it. Failures are left to `clip`, which asks again."""
         data = b""
         try:
             with contextlib.suppress(OSError):
-                data = self._fetch(file, begin, stop)
+                data = self._fetch(*run)
         finally:
-            with self._changed:
-                self._arrived(file, begin, stop)
-                self.ledger = self.ledger.after(len(data), 0)
-                self._blocks.add(file, begin, data)
-                self._changed.notify_all()
+            self._settle(run, data)
+
+    def give_up(self, run: Run) -> None:
+        """Let others fetch what was claimed."""
+        self._settle(run, b"")
+
+    def _settle(self, run: Run, data: bytes) -> None:
+        with self._changed:
+            self._arrived(*run)
+            self.ledger = self.ledger.after(len(data), 0)
+            self._blocks.add(run.file, run.start, data)
+            self._changed.notify_all()
 
     def forget(self, file: RemoteFile, offset: int, nbytes: int) -> None:
         """Let go of bytes that turned out to be wrong."""

@@ -1,18 +1,16 @@
 """Many clips at once, in the order in which they stand in their shards."""
 
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Final
 
 from audio_flan.fetch.clip import ShardClip
-from audio_flan.fetch.prefetch import Run, runs_of
-from audio_flan.fetch.read_ahead import BUDGET_BYTES, read_ahead
+from audio_flan.fetch.prefetch import Prefetch
+from audio_flan.fetch.read_ahead import BUDGET_BYTES
 from audio_flan.waveform import AudioError, ClipError
 
 _WINDOW_BYTES: Final = BUDGET_BYTES // 2
 """Remote clips are fetched and taken out of memory in portions of this size."""
-_REQUESTS_AT_ONCE: Final = 8
 
 
 def read_many(clips: Collection[ShardClip]) -> Iterator[tuple[ShardClip, bytes]]:
@@ -27,9 +25,10 @@ def read_many(clips: Collection[ShardClip]) -> Iterator[tuple[ShardClip, bytes]]
         When a clip cannot be read or is not what its cell says.
     """
     for window in _windows(sorted(clips, key=lambda clip: (clip.place.shard, clip.place.offset))):
-        _fetch_ahead(window)
-        for clip in window:
-            yield clip, _read(clip)
+        with Prefetch() as prefetch:
+            prefetch.want(window)
+            for clip in window:
+                yield clip, _read(clip)
 
 
 def _read(clip: ShardClip) -> bytes:
@@ -37,14 +36,6 @@ def _read(clip: ShardClip) -> bytes:
         return clip.read()
     except (ClipError, OSError) as error:
         raise AudioError.of(error, clip.place.audio_id, clip.location) from error
-
-
-def _fetch_ahead(clips: Iterable[ShardClip]) -> None:
-    places = (clip.remote_place() for clip in clips)
-    runs = list(runs_of(Run(*place) for place in places if place is not None))
-    if runs:
-        with ThreadPoolExecutor(_REQUESTS_AT_ONCE, "audio-flan-fetch") as pool:
-            list(pool.map(lambda run: read_ahead().warm(*run), runs))
 
 
 def _windows(clips: Iterable[ShardClip]) -> Iterator[list[ShardClip]]:

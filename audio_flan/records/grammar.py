@@ -11,6 +11,7 @@ from audio_flan.records.reasons import Reason, RecordFault
 MAX_ID_LENGTH = 1024
 """Longest audio id in characters."""
 
+_OPEN, _CLOSE = "<|SOA|>", "<|EOA|>"
 _TOKEN = re.compile(r"<\|SOA\|>((?:(?!<\|(?:SOA|EOA)\|>)[^\r\n])+)<\|EOA\|>")
 _STRAY_MARKER = re.compile(
     r"[|\uff5c\u00a6\u2502]\s*[SE]OA\b|\b[SE]OA\s*[|\uff5c\u00a6\u2502]|[<\uff1c]\s*(?:/\s*)?[SE]OA\s*[>\uff1e]",
@@ -21,7 +22,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 def audio_token(audio_id: str) -> str:
     """Return the token that stands for the clip `audio_id` in a text field."""
-    return f"<|SOA|>{audio_id}<|EOA|>"
+    return f"{_OPEN}{audio_id}{_CLOSE}"
 
 
 def find_audio_ids(text: str) -> list[str]:
@@ -35,6 +36,13 @@ def find_audio_ids(text: str) -> list[str]:
     """
     if "OA" not in text and "oa" not in text:
         return []
+    if text.count("OA") == 2 and "oa" not in text:  # one token, most often
+        _, opened, rest = text.partition(_OPEN)
+        audio_id, closed, _ = rest.partition(_CLOSE)
+        if opened and closed and audio_id.isprintable() and len(audio_id) <= MAX_ID_LENGTH:
+            audio_id = audio_id.strip()
+            if audio_id:
+                return [audio_id]
     ids = [audio_id.strip() for audio_id in _TOKEN.findall(text)]
     for audio_id in ids:
         if not audio_id or len(audio_id) > MAX_ID_LENGTH or _CONTROL.search(audio_id):

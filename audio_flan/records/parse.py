@@ -6,13 +6,13 @@ Lenient are only the fields that the release writes as a list or as a bare strin
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from audio_flan.records.grammar import find_audio_ids
 from audio_flan.records.instance import Instance
-from audio_flan.records.json_text import decode_object, encode, may_repeat_a_key
+from audio_flan.records.json_text import decode_object, encode, has_colons, may_repeat_a_key
 from audio_flan.records.reasons import Reason, RecordFault, Warn
 from audio_flan.records.serialise import ABSENT_KEY, escape_key
 from audio_flan.records.splits import release_split, resolve_split
@@ -34,7 +34,7 @@ _TASK_TYPE_KEYS = frozenset(("major", "minor", "U/G", "unseen"))
 _NO_AUDIO = (Warn.NO_AUDIO, "no audio token in instruction, input or output")
 
 
-class Parsed(NamedTuple):
+class Parsed(msgspec.Struct, frozen=True, gc=False):
     """The instances of one record and what is to be warned about."""
 
     instances: list[Instance]
@@ -58,16 +58,21 @@ class _Head(NamedTuple):
     """Keys whose standard form is not what the record has."""
     absent: tuple[str, ...]
     warnings: tuple[tuple[Warn, str], ...]
+    colons: int
+    """In what it was made of."""
 
 
-class _StandardTaskType(msgspec.Struct, forbid_unknown_fields=True):
-    major: list[str] | str
-    minor: list[str] | str
-    u_g: list[str] | str = msgspec.field(name="U/G")
+_StandardForm: TypeAlias = tuple[str, ...] | str
+
+
+class _StandardTaskType(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    major: _StandardForm
+    minor: _StandardForm
+    u_g: _StandardForm = msgspec.field(name="U/G")
     unseen: bool
 
 
-class _StandardRecord(msgspec.Struct, forbid_unknown_fields=True):
+class _StandardRecord(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """A record with the keys and types of the paper and nothing else, as most are.
 
     Decoding into it validates in one go; whatever does not fit is looked at field by field.
@@ -77,10 +82,10 @@ class _StandardRecord(msgspec.Struct, forbid_unknown_fields=True):
     input: str
     output: str
     uuid: str
-    split: list[str] | str
+    split: _StandardForm
     task_type: _StandardTaskType
     domain: str
-    source: list[str] | str
+    source: _StandardForm
     other: None
 
 
@@ -105,22 +110,16 @@ def parse_record(line: bytes) -> Parsed:
     """
     try:
         record = _decode_standard(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        kind, source = record.task_type, record.source
+        find_head = _recent_head if len(line) <= _MAX_KEPT_BYTES else _head
+        head = find_head(record.split, kind.major, kind.minor, kind.u_g, False, record.domain, source)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, RecordFault):
         return _parse_any(line)
-    if may_repeat_a_key(line, _STANDARD_KEYS):
+    texts = (record.uuid, record.instruction, record.input, record.output)
+    colons = _STANDARD_KEYS + head.colons + "".join(texts).count(":")
+    if not has_colons(line, colons) and may_repeat_a_key(line, _STANDARD_KEYS):
         return _parse_any(line)
-    kind, source = record.task_type, record.source
-    find_head = _head_finder(line)
     try:
-        head = find_head(
-            _hashable(record.split),
-            _hashable(kind.major),
-            _hashable(kind.minor),
-            _hashable(kind.u_g),
-            False,
-            record.domain,
-            _hashable(source),
-        )
         extra = None
         if head.differing:
             extra = (
@@ -128,7 +127,6 @@ def parse_record(line: bytes) -> Parsed:
                 if head.differing == ("source",) and type(source) is str and len(line) <= _MAX_KEPT_BYTES
                 else _extra(decode_object(line), head)
             )
-        texts = (record.uuid, record.instruction, record.input, record.output)
         return _parsed(texts, head, kind.unseen, None, extra)
     except RecordFault as fault:
         fault.uuid = record.uuid
@@ -178,10 +176,6 @@ def _parsed(
     if input_ids or output_ids:
         return Parsed(instances, head.warnings)
     return Parsed(instances, (*head.warnings, _NO_AUDIO))
-
-
-def _hashable(form: list[str] | str) -> Form:
-    return form if type(form) is str else tuple(form)
 
 
 def _text(record: dict[str, Any], field: str) -> str:
@@ -265,10 +259,15 @@ def _head(
         differing=tuple(key for key, is_standard in standard if not is_standard),
         absent=("source",) if isinstance(source, _Absent) else (),
         warnings=tuple(warnings),
+        colons=_colons(split, major, minor, u_g, domain, () if isinstance(source, _Absent) else source),
     )
 
 
 _recent_head = lru_cache(maxsize=4096)(_head)
+
+
+def _colons(*forms: Form) -> int:
+    return sum(text.count(":") for form in forms for text in _as_tuple(form))
 
 
 def _as_tuple(form: Form) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 import gzip
 import zlib
 from collections.abc import Iterator
-from typing import IO, NamedTuple, cast
+from typing import IO, cast
+
+import msgspec
 
 from audio_flan.records import Reason
 
@@ -20,7 +22,7 @@ _GZIP_PIECE_BYTES = 4096
 _BOM = b"\xef\xbb\xbf"
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One line.
 
     ``data`` is None for a line over the limit; its rest has been passed over.

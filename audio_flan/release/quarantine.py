@@ -82,7 +82,10 @@ class Quarantine:
         return len(self) - len(self.entries)
 
     def __len__(self) -> int:
-        return self.by_reason.total()
+        return self.by_reason.total() if self.by_reason else 0
+
+    def __bool__(self) -> bool:
+        return bool(self.by_reason)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)

@@ -1,9 +1,11 @@
 """The records of one metadata file, good ones as instances, bad ones as quarantine entries."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from audio_flan.records import Instance, Reason, RecordFault, parse_record
+from audio_flan.records.parse import Parsed
 from audio_flan.release.layout import SPLITS_OF_PART, MetadataFile
 from audio_flan.release.lines import MAX_LINE_BYTES, FileFault, Line, read_lines
 from audio_flan.release.quarantine import Entry
@@ -13,7 +15,7 @@ from audio_flan.taxonomy import taxonomy
 Report = Callable[[Entry], None]
 
 
-class Placed(NamedTuple):
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """An instance and the line it came from."""
 
     instance: Instance
@@ -34,12 +36,12 @@ def read_instances(
         with tree.open(file.path) as handle:
             for line in read_lines(handle, compressed=file.compressed):
                 try:
-                    instances, warnings = _parse(line)
+                    parsed = _parse(line)
                 except RecordFault as fault:
                     on_fault(_entry(file, line, fault))
                     continue
                 taken = False
-                for instance in instances:
+                for instance in parsed.instances:
                     try:
                         check(instance)
                     except RecordFault as fault:
@@ -48,7 +50,7 @@ def read_instances(
                         taken = True
                         yield Placed(instance, line.number, line.byte_offset)
                 if on_warning and taken:
-                    for code, detail in warnings:
+                    for code, detail in parsed.warnings:
                         on_warning(
                             Entry(
                                 file.path,
@@ -57,7 +59,7 @@ def read_instances(
                                 code,
                                 detail,
                                 None,
-                                instances[0].uuid,
+                                parsed.instances[0].uuid,
                             )
                         )
     except FileFault as fault:
@@ -66,10 +68,10 @@ def read_instances(
         on_fault(Entry(file.path, None, None, Reason.UNREADABLE_FILE, str(error)))
 
 
-def _parse(line: Line) -> tuple[list[Instance], list[tuple[str, str]]]:
+def _parse(line: Line) -> Parsed:
     if line.data is None:
         raise RecordFault(Reason.LINE_TOO_LONG, f"the line is over {MAX_LINE_BYTES:,} bytes long")
-    return parse_record(line.data)  # type: ignore[return-value]
+    return parse_record(line.data)
 
 
 def _entry(file: MetadataFile, line: Line, fault: RecordFault) -> Entry:

@@ -1,6 +1,5 @@
 """Reads Parquet, wherever it is, by runs of bytes: the footer, then one row group after the other."""
 
-import io
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Final, NamedTuple, Self, TypeVar
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from xxhash import xxh3_64_hexdigest
 
+from audio_flan.shards.byte_runs import Run, Runs
 from audio_flan.shards.hashing import PARQUET_TRAILER_BYTES
 from audio_flan.shards.manifest import FileFacts
 from audio_flan.shards.store import Store
@@ -98,9 +98,9 @@ class ParquetReader:
         if self._footer_xxh3 not in ("", found := xxh3_64_hexdigest(tail[-footer_bytes:])):
             message = f"its footer has the xxh3 {found}, by the manifest {self._footer_xxh3}"
             raise ParquetError(f"{name} is damaged: {message}")
-        run = _Run(start, tail)
+        run = Run(start, tail)
         with self._explained():
-            return _Opened(run, pq.read_metadata(_Runs(nbytes, [run])))
+            return _Opened(run, pq.read_metadata(Runs(nbytes, [run])))
 
     @property
     def group_rows(self) -> list[int]:
@@ -137,11 +137,11 @@ class ParquetReader:
         runs = [tail]
         for start, end in _joined(_chunks(footer.row_group(group), columns)):
             if start < tail.start:
-                runs.append(_Run(start, self._read(start, end - start)))
+                runs.append(Run(start, self._read(start, end - start)))
         with (
             self._explained(),
             pq.ParquetFile(
-                _Runs(self._nbytes, runs),
+                Runs(self._nbytes, runs),
                 metadata=footer,
                 page_checksum_verification=True,
                 read_dictionary=list(dictionaries),
@@ -179,50 +179,11 @@ class _Explained:
             raise ParquetError(message) from error
 
 
-class _Run:
-    """Bytes of a file from `start` on."""
-
-    __slots__ = ("data", "start")
-
-    def __init__(self, start: int, data: bytes) -> None:
-        self.start, self.data = start, data
-
-
 class _Opened(NamedTuple):
     """The end of a file as it was read, and the footer in it."""
 
-    tail: _Run
+    tail: Run
     footer: pq.FileMetaData
-
-
-class _Runs(io.RawIOBase):
-    """A file of which only some runs of bytes are at hand."""
-
-    def __init__(self, nbytes: int, runs: list[_Run]) -> None:
-        self._nbytes, self._runs, self._place = nbytes, runs, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._nbytes}[whence]
-        self._place = base + offset
-        return self._place
-
-    def read(self, size: int = -1) -> bytes:
-        stop = self._nbytes if size < 0 else min(self._place + size, self._nbytes)
-        for run in self._runs:
-            if run.start <= self._place and stop <= run.start + len(run.data):
-                data = run.data[self._place - run.start : stop - run.start]
-                self._place = stop
-                return data
-        raise OSError(f"bytes {self._place} to {stop} belong to no column of the footer")
 
 
 def _chunks(group: pq.RowGroupMetaData, columns: Collection[str] | None) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """Rows of a remote root, and the clips of those that come next on their way."""
 
+from collections import deque
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import Final, NamedTuple, Self
 
 from audio_flan.fetch.clip import ShardClip
@@ -12,8 +13,10 @@ from audio_flan.streaming.rows import Place, Row
 from audio_flan.streaming.shard_rows import ShardRows
 
 FIRST_BYTES: Final = 1 << 20
-PIECE_BYTES: Final = 24 << 20
-"""Bytes of clips of one piece of rows; those of two pieces are in memory, or on their way, at a time."""
+PIECE_BYTES: Final = 8 << 20
+SHUFFLED_PIECE_BYTES: Final = 24 << 20
+AHEAD_BYTES: Final = 48 << 20
+"""Bytes of clips that are in memory for rows to come, or on their way, at a time."""
 
 
 class StoredRow(NamedTuple):
@@ -24,16 +27,33 @@ class StoredRow(NamedTuple):
     row: Row
 
 
+class _Piece(NamedTuple):
+    """Rows, the bytes of their clips, and how many the next piece may have."""
+
+    rows: list[StoredRow]
+    nbytes: int
+    limit: int
+
+
 class ClipsAhead:
     """Gives rows one after the other; clips of the next ones are fetched meanwhile. Use it with ``with``.
 
-    The first row goes alone, so that the first sound comes early. Then rows go in pieces: while one is given
-    out, the clips of the following one are fetched. Each is twice as large as the one before, up to
-    `PIECE_BYTES`.
+    The first row goes alone, so that the first sound comes early. Then rows go in pieces, whose clips are
+    fetched together: while one is given out, those of the following ones are on their way. Each piece is
+    twice as large as the one before, up to `piece_bytes`.
+
+    Parameters
+    ----------
+    source : ShardRows
+    rows : iterator of StoredRow
+    piece_bytes : int
+        Bytes of the clips of a piece. Where rows come from many places at once, clips that lie close together
+        are in the same piece only if it is large; where they come one after the other, many small pieces let
+        the consumer begin earlier.
     """
 
-    def __init__(self, source: ShardRows, rows: Iterator[StoredRow]) -> None:
-        self._source, self._rows = source, rows
+    def __init__(self, source: ShardRows, rows: Iterator[StoredRow], piece_bytes: int) -> None:
+        self._source, self._rows, self._piece_bytes = source, rows, piece_bytes
         self._prefetch = Prefetch()
 
     def __enter__(self) -> Self:
@@ -44,29 +64,37 @@ class ClipsAhead:
 
     def __iter__(self) -> Iterator[StoredRow]:
         yield from islice(self._rows, 1)
-        current: list[StoredRow] = []
-        for following in chain(self._pieces(), [[]]):
-            yield from current
-            current = following
+        waiting: deque[_Piece] = deque()
+        held = 0
+        for piece in self._pieces():
+            waiting.append(piece)
+            held += piece.nbytes
+            # What the next piece may take has to fit in; in the beginning one piece ahead is enough.
+            while len(waiting) > 1 and held + piece.limit > min(AHEAD_BYTES, 4 * piece.limit):
+                done = waiting.popleft()
+                yield from done.rows
+                held -= done.nbytes
+        for piece in waiting:
+            yield from piece.rows
 
-    def _pieces(self) -> Iterator[list[StoredRow]]:
+    def _pieces(self) -> Iterator["_Piece"]:
         """Cut the rows into pieces, and begin to fetch the clips of each."""
-        piece: list[StoredRow] = []
+        rows: list[StoredRow] = []
         clips: dict[str, ShardClip] = {}
-        nbytes, limit = 0, FIRST_BYTES
+        nbytes, limit = 0, min(FIRST_BYTES, self._piece_bytes)
         for stored in self._rows:
-            piece.append(stored)
+            rows.append(stored)
             for path, clip in self._clips(stored.row):
                 if path not in clips:
                     clips[path] = clip
                     nbytes += clip.place.nbytes
             if nbytes >= limit:
                 self._prefetch.want(clips.values())
-                yield piece
-                piece, clips = [], {}
-                nbytes, limit = 0, min(2 * limit, PIECE_BYTES)
+                limit = min(2 * limit, self._piece_bytes)
+                yield _Piece(rows, nbytes, limit)
+                rows, clips, nbytes = [], {}, 0
         self._prefetch.want(clips.values())
-        yield piece
+        yield _Piece(rows, nbytes, limit)
 
     def _clips(self, row: Row) -> Iterator[tuple[str, ShardClip]]:
         for column in AUDIO_COLUMNS:

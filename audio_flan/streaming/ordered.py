@@ -14,7 +14,12 @@ from xxhash import xxh3_64_hexdigest
 from audio_flan.mixing import Plan, PlanError
 from audio_flan.release import Quarantine
 from audio_flan.shards import FileFacts
-from audio_flan.streaming.clips_ahead import ClipsAhead, StoredRow
+from audio_flan.streaming.clips_ahead import (
+    PIECE_BYTES,
+    SHUFFLED_PIECE_BYTES,
+    ClipsAhead,
+    StoredRow,
+)
 from audio_flan.streaming.decode_ahead import Job, make_rows
 from audio_flan.streaming.failures import stop_at_failures, warn_of_quarantine
 from audio_flan.streaming.interleave import INTERLEAVE_VERSION
@@ -114,13 +119,14 @@ class OrderedStream(TorchDataset):
         """
         self.quarantine = quarantine = Quarantine(QUARANTINE_LIMIT)
         rows = self._stored_rows(share, start, share.own_steps(start, self.total) if steps is None else steps)
-        with ClipsAhead(self.source, rows) if self._fetches else nullcontext(rows) as stored:
+        ahead = ClipsAhead(self.source, rows, self._piece_bytes) if self._fetches else nullcontext(rows)
+        with ahead as stored:
             jobs = (
                 Job((step + 1, place), partial(self.source.finished, row, self.wish, place))
                 for step, place, row in stored
             )
             rows_made = make_rows(jobs, quarantine, self.wish.ahead)
-            limit = self.wish.max_consecutive_failures
+            limit = None if self.wish.on_error == "raise" else self.wish.max_consecutive_failures
             given = stop_at_failures(rows_made, quarantine, limit, self.source.root)
             if self.ledger is None:
                 yield from ((steps, row) for (steps, _), row in given)
@@ -192,6 +198,12 @@ class OrderedStream(TorchDataset):
         if not isinstance(self._order, MixedOrder):
             raise ValueError("a stream without a plan draws of no leaves")  # noqa: TRY004 - of its arguments
         return self._order.leaves(positions)
+
+    @property
+    def _piece_bytes(self) -> int:
+        """Bytes of clips that are fetched together."""
+        is_in_order = self.seed is None and self.plan is None
+        return PIECE_BYTES if is_in_order else SHUFFLED_PIECE_BYTES
 
     @property
     def _fetches(self) -> bool:

@@ -1,6 +1,6 @@
 """Lazily decoded audio: where a clip's bytes are, what its header says, its samples when asked for.
 
-Importing this package imports numpy and nothing heavier; decoders are imported when they are first used.
+Importing this package imports numpy and msgspec, nothing heavier; decoders are imported when first used.
 """
 
 from audio_flan.waveform.errors import AudioError, ClipError, ClipFault

@@ -12,7 +12,8 @@ from typing import Any
 
 import datasets
 
-from audio_flan.waveform.lazy import LazyAudio, clip_of_cell
+from audio_flan.waveform.cell_path import clip_of_cell
+from audio_flan.waveform.lazy import LazyAudio
 from audio_flan.waveform.sources import UrlSource
 
 

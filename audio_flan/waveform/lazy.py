@@ -8,18 +8,21 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_flan.waveform.cell_path import CellPath, clip_of_cell
 from audio_flan.waveform.channels import remix
 from audio_flan.waveform.decoders.ladder import decoder_for
 from audio_flan.waveform.errors import AudioError, ClipError, ClipFault
 from audio_flan.waveform.header import AudioHeader, NeedsWholeClip, read_header
 from audio_flan.waveform.resample import resample, resampled_frames
 from audio_flan.waveform.samples import AudioSamples, AudioStreamMetadata
-from audio_flan.waveform.sources import ClipSource, likely_id, source_of_cell
+from audio_flan.waveform.sources import ClipSource, FileSource, RangeSource, likely_id, source_of_cell
 
 _MAX_SAMPLES_PER_BYTE = 2**16
 """More is a lie about the length: the densest there is are FLAC blocks of silence in eight channels."""
 KEPT_BYTES = 2**20
 """A clip up to this size, in bytes, is read and kept whole when its header is asked for."""
+_ON_DISK = (FileSource, RangeSource)
+"""Sources that are quick to read once more: what they gave is let go of once it has been decoded."""
 
 _CELL_KEYS = ("bytes", "path", "id")
 
@@ -60,43 +63,42 @@ class LazyAudio(Mapping[str, Any], str):
 
     __slots__ = ("_channels", "_data", "_header", "_samples", "_sampling_rate", "_source", "id")
 
-    def __new__(
-        cls, source: ClipSource | Mapping[str, Any], audio_id: str | None = None, **_: object
-    ) -> Self:
-        """Make the string: the clip's id."""
-        if audio_id is None:
-            if isinstance(source, Mapping):
-                known = clip_of_cell(source)
-                audio_id = known.id if known is not None else source_of_cell(source)[1]
-            else:
-                audio_id = likely_id(source.location)
-        return str.__new__(cls, audio_id)
+    id: str
+    _source: ClipSource
+    _data: bytes | None
+    _header: AudioHeader | None
+    _sampling_rate: int | None
+    _channels: int | None
+    _samples: NDArray[np.float32] | None
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         source: ClipSource | Mapping[str, Any],
-        audio_id: str | None = None,  # noqa: ARG002 - the string itself
+        audio_id: str | None = None,
         *,
         data: bytes | None = None,
         header: AudioHeader | None = None,
         sampling_rate: int | None = None,
         channels: int | None = None,
-    ) -> None:
-        self.id: str = str.__str__(self)
+    ) -> Self:
+        """Make the clip, as all of a string is made here."""
         if isinstance(source, Mapping):
             known = clip_of_cell(source)
             if known is None:
-                source = source_of_cell(source)[0]
+                source, own_id = source_of_cell(source)
             else:
+                own_id = known.id
                 source, data, header, own_rate, own_channels = known.state
                 sampling_rate = own_rate if sampling_rate is None else sampling_rate
                 channels = own_channels if channels is None else channels
-        self._source: ClipSource = source
-        self._data: bytes | None = data
-        self._header: AudioHeader | None = header
-        self._sampling_rate: int | None = sampling_rate
-        self._channels: int | None = channels
-        self._samples: NDArray[np.float32] | None = None
+            audio_id = own_id if audio_id is None else audio_id
+        elif audio_id is None:
+            audio_id = likely_id(source.location)
+        self = str.__new__(cls, audio_id)
+        self.id = audio_id if type(audio_id) is str else str.__str__(self)
+        self._source, self._data, self._header = source, data, header
+        self._sampling_rate, self._channels, self._samples = sampling_rate, channels, None
+        return self
 
     # Facts
 
@@ -373,7 +375,7 @@ class LazyAudio(Mapping[str, Any], str):
     def _cell(self) -> dict[str, Any]:
         try:
             data, path = self._source.cell()
-            return {"bytes": data, "path": _CellPath(path, self), "id": self.id}
+            return {"bytes": data, "path": CellPath(path, self), "id": self.id}
         except (ClipError, OSError) as error:
             self._fail(error)
 
@@ -395,9 +397,14 @@ class LazyAudio(Mapping[str, Any], str):
             data, header = self._open()
             _check_length(header, len(data))
             start, stop = self._segment(header, start_s, end_s)
-            return decoder_for(header)(data, header, start, stop)
+            samples = decoder_for(header)(data, header, start, stop)
         except (ClipError, OSError) as error:
             self._fail(error)
+        if start_s == 0 and end_s is None and isinstance(self._source, _ON_DISK):
+            # It is seldom wanted again, and the next clip is read into memory that is in the processor's
+            # cache: this is faster than to go on to other memory.
+            self._data = None
+        return samples
 
     def _open(self) -> tuple[bytes, AudioHeader]:
         """Give the clip's bytes and the header of these very bytes, checked against known facts."""
@@ -443,27 +450,6 @@ def _check_length(header: AudioHeader, nbytes: int) -> None:
     """Refuse a length that no encoder reaches before memory is asked for it."""
     if header.frames * header.channels > nbytes * _MAX_SAMPLES_PER_BYTE:
         raise ClipError(ClipFault.DAMAGED_AUDIO, f"{header.frames} frames in {nbytes} bytes")
-
-
-class _CellPath(str):
-    """The path in a cell, which knows the clip that the cell was made of."""
-
-    __slots__ = ("clip",)
-
-    def __new__(cls, path: str, clip: LazyAudio) -> Self:
-        made = str.__new__(cls, path)
-        made.clip = clip
-        return made
-
-    clip: LazyAudio
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _CellPath, (str(self), self.clip)
-
-
-def clip_of_cell(cell: Mapping[str, Any]) -> LazyAudio | None:
-    """Return the clip that a cell was made of in this process; None for a cell that was stored in between."""
-    return getattr(cell.get("path"), "clip", None)
 
 
 def _rebuild(

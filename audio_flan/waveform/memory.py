@@ -6,6 +6,7 @@ system, which clears it page by page for the next clip: for a WAV clip this take
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from functools import cache
 from typing import Any, Final
@@ -17,23 +18,11 @@ _SMALLEST_BYTES: Final = 64 << 10
 """Below it the allocator keeps what is freed."""
 _LARGEST_BYTES: Final = 64 << 20
 _KEPT_BYTES: Final = 8 << 20
-"""Free blocks of one size that are kept, in bytes, but at least two."""
+"""Blocks of one size that are kept, in bytes, but at least two."""
+_LOOKS: Final = 16
+"""Blocks that are looked at for one that is free, before another one is made."""
 
-_Memory = NDArray[np.uint8]
-
-
-class _Block:
-    """Owner of the memory of an array and of all its views; keeps the memory when the last one is gone."""
-
-    __slots__ = ("__array_interface__", "_free", "_memory")
-
-    def __init__(self, memory: _Memory, free: deque[_Memory], shape: tuple[int, ...], kind: str) -> None:
-        self._memory, self._free = memory, free
-        place = (memory.ctypes.data, False)
-        self.__array_interface__ = {"version": 3, "data": place, "shape": shape, "typestr": kind}
-
-    def __del__(self) -> None:
-        self._free.append(self._memory)
+_Blocks = deque[NDArray[np.uint8]]
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
@@ -58,12 +47,35 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]
     if not _SMALLEST_BYTES <= nbytes <= _LARGEST_BYTES:
         return np.empty(shape, kind)
     size = _block_bytes(nbytes)
-    free = _free_blocks(size)
+    blocks = _blocks(size)
+    for _ in range(_LOOKS):
+        block, references = _take(blocks)
+        if block is None:
+            break
+        if references == _FREE:
+            blocks.append(block)
+            return np.ndarray(shape, kind, block)
+        blocks.appendleft(block)
+    block = np.empty(size, np.uint8)
+    blocks.append(block)
+    return np.ndarray(shape, kind, block)
+
+
+def _take(blocks: _Blocks) -> tuple[NDArray[np.uint8] | None, int]:
+    """Take the block out that was given out last, so that no other thread does, and count its references.
+
+    Every array in a block refers to it, and so does every view of such an array: numpy sees to it that the
+    owner of the memory is the base of them all.
+    """
     try:
-        memory = free.pop()
+        block = blocks.pop()
     except IndexError:
-        memory = np.empty(size, np.uint8)
-    return np.asarray(_Block(memory, free, shape, kind.str))
+        return None, 0
+    return block, sys.getrefcount(block)
+
+
+_FREE: Final = _take(deque([np.empty(0, np.uint8)]))[1]
+"""References to a block that nobody uses; how many `_take` itself counts depends on the interpreter."""
 
 
 def _block_bytes(nbytes: int) -> int:
@@ -73,6 +85,6 @@ def _block_bytes(nbytes: int) -> int:
 
 
 @cache
-def _free_blocks(size: int) -> deque[_Memory]:
-    """Return the free blocks of a size; a full deque lets go of the oldest one."""
+def _blocks(size: int) -> _Blocks:
+    """Return the blocks of a size, used or not; a full deque lets go of the one unused for longest."""
     return deque(maxlen=max(2, _KEPT_BYTES // size))

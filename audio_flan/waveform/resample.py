@@ -43,5 +43,7 @@ def resample(samples: NDArray[np.float32], source_rate: int, target_rate: int) -
     if not frames:
         return samples
     along_time = samples[0] if channels == 1 else samples.T
+    if frames == 1:
+        along_time = along_time.copy()  # by the strides of one frame soxr takes it for split channels
     changed = soxr.resample(along_time, source_rate, target_rate, quality="HQ")
     return np.ascontiguousarray(changed.reshape(-1, channels).T)

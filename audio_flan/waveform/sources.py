@@ -121,19 +121,7 @@ class RangeSource:
 
     def start(self, nbytes: int) -> tuple[bytes, int]:
         """Read the first `nbytes` bytes of the range, and its length; errors as in `read`."""
-        wanted = min(nbytes, self.nbytes)
-        descriptor = os.open(self.path, _READ_FLAGS)
-        try:
-            data = os.pread(descriptor, wanted, self.offset)
-            while len(data) < wanted:
-                more = os.pread(descriptor, wanted - len(data), self.offset + len(data))
-                if not more:
-                    detail = f"the file ends after {len(data)} of the clip's {self.nbytes} bytes"
-                    raise ClipError(ClipFault.TRUNCATED_AUDIO, detail)
-                data += more
-            return data, self.nbytes
-        finally:
-            os.close(descriptor)
+        return read_range(self.path, self.offset, min(nbytes, self.nbytes)), self.nbytes
 
     def cell(self) -> tuple[bytes, str]:
         """Give the bytes and the clip's name: nothing but this class knows how to open a range."""
@@ -209,6 +197,30 @@ class BytesSource:
     def cell(self) -> tuple[bytes, str]:
         """Give the bytes and the name."""
         return self.data, self.name
+
+
+def read_range(path: str, offset: int, nbytes: int) -> bytes:
+    """Read the `nbytes` bytes of a clip from `offset` on in a local file.
+
+    Raises
+    ------
+    ClipError
+        ``truncated_audio`` when the file ends before.
+    OSError
+        When reading fails.
+    """
+    descriptor = os.open(path, _READ_FLAGS)
+    try:
+        data = os.pread(descriptor, nbytes, offset)
+        while len(data) < nbytes:
+            more = os.pread(descriptor, nbytes - len(data), offset + len(data))
+            if not more:
+                detail = f"the file ends after {len(data)} of the clip's {nbytes} bytes"
+                raise ClipError(ClipFault.TRUNCATED_AUDIO, detail)
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
 
 
 def _read_on(descriptor: int, data: bytes) -> bytes:

@@ -48,7 +48,7 @@ def test_the_console_script_is_the_same_program():
     "args",
     [
         (), ("demo",), ("tasks",), ("info",), ("stats",), ("peek",), ("validate",), ("build",), ("card",),
-        ("rebase",), ("publish",),
+        ("rebase",), ("publish",), ("doctor",),
     ],
 )  # fmt: skip
 def test_every_command_has_help_with_an_example(args):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from audio_flan.demo import degrade, notes
 from audio_flan.demo.encode import encode, without_peak_time
@@ -22,7 +23,7 @@ def sine(hz: float, seconds: float = 1.0) -> np.ndarray:
 
 
 @given(st.floats(-20, 40), st.integers(0, 2**32 - 1))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_noise_is_mixed_at_its_level(level, seed):
     rng = np.random.default_rng(seed)
     clean, noisy = degrade.with_noise(sine(440), rng.standard_normal(5000), level)
@@ -31,7 +32,7 @@ def test_noise_is_mixed_at_its_level(level, seed):
 
 
 @given(st.floats(-12, 12), st.integers(100, 4000), st.integers(100, 4000))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_mixture_is_the_sum_of_its_sources(ratio, first, second):
     mixture, one, two = degrade.overlaid(RNG.standard_normal(first), RNG.standard_normal(second), ratio)
     assert np.allclose(mixture, one + two)
@@ -39,7 +40,7 @@ def test_mixture_is_the_sum_of_its_sources(ratio, first, second):
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=5))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_pieces_lie_where_their_spans_say(gaps):
     pieces = [(str(index), np.full(800 + index, 0.5)) for index in range(len(gaps) - 1)]
     samples, spans = degrade.placed(pieces, gaps, RATE)
@@ -126,7 +127,7 @@ def test_float_wav_carries_no_time():
 
 
 @given(st.text("abc0123", min_size=1), st.sampled_from([8000, 16000, 44100]))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_shelved_clips_keep_their_length_and_never_gain_rate(name, rate):
     sound = RNG.standard_normal(rate // 4)
     clip = shelve("01_Any", name, sound, rate)

@@ -89,7 +89,7 @@ def test_empty_directory_is_filled(tmp_path, monkeypatch):
 
 def test_missing_espeak_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(ImportError, match=r'pip install "audio-flan\[demo\]"'):
+    with pytest.raises(ImportError, match=r"pip install 'audio-flan\[demo\]'"):
         make_demo(tmp_path / "demo")
     assert list(tmp_path.iterdir()) == []
 

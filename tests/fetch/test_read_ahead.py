@@ -12,6 +12,7 @@ from property_profiles import examples
 
 from audio_flan.fetch.read_ahead import ReadAhead, read_ahead
 from audio_flan.fetch.remote import RemoteFile
+from audio_flan.fetch.runs import MAX_GAP_BYTES, Run
 from audio_flan.fetch.window import MAX_WINDOW_BYTES, WASTE, Ledger, extra_bytes
 from audio_flan.waveform import ClipError, ClipFault
 
@@ -228,3 +229,60 @@ def test_a_window_is_no_larger_than_anything_allows(fetched, used, missing, foll
     assert extra <= max(0, room)
     assert extra <= max(0, ledger.allowance)
     assert follows or extra == 0
+
+
+def runs(clips):
+    return [Run(file, offset, offset + nbytes) for file, offset, nbytes in clips]
+
+
+@given(sizes, st.integers(1, 3), st.data())
+def test_what_is_claimed_again_is_not_fetched_again(sizes, count, data):
+    """Clips are wanted time and again, as several rows use them; each is fetched once while it is held."""
+    shards = Shards(sizes, count)
+    everything = [clip for own in shards.clips for clip in own]
+    ahead = ReadAhead(shards.fetch)
+    wanted = set()
+    for _ in range(4):
+        some = data.draw(st.lists(st.sampled_from(everything), max_size=20))
+        wanted.update(some)
+        claimed = ahead.claim(runs(some))
+        assert ahead.claim(runs(some)) == []  # they are coming
+        for run in claimed:
+            ahead.fetch_claimed(run)
+        requests = shards.requests
+        for clip in some:
+            shards.read(ahead, clip)
+        assert shards.requests == requests
+    assert shards.nbytes <= sum(clip[2] + MAX_GAP_BYTES for clip in wanted)
+
+
+def test_who_waits_for_what_is_given_up_fetches_it():
+    shards = Shards([1000, 1000])
+    ahead = ReadAhead(shards.fetch)
+    (run,) = ahead.claim(runs(shards.clips[0]))
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(shards.read, ahead, shards.clips[0][1])
+        assert not reading.done()
+        ahead.give_up(run)
+        reading.result(timeout=20)
+    assert shards.requests == 1
+
+
+def test_what_nobody_has_had_yet_stays_longer():
+    """The memory is full of clips that were read, and of some that will be: the former go."""
+    shards = Shards([100_000] * 8)
+    ahead = ReadAhead(shards.fetch, budget_bytes=450_000)
+    clips = shards.clips[0]
+    for clip in clips[4:6]:
+        for run in ahead.claim(runs([clip])):
+            ahead.fetch_claimed(run)
+    for clip in clips[:2]:
+        for run in ahead.claim(runs([clip])):
+            ahead.fetch_claimed(run)
+        shards.read(ahead, clip)
+    for run in ahead.claim(runs([clips[6]])):
+        ahead.fetch_claimed(run)
+    requests = shards.requests
+    for clip in clips[4:7]:
+        shards.read(ahead, clip)
+    assert shards.requests == requests

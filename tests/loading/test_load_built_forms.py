@@ -6,7 +6,6 @@ import pickle
 import datasets
 import numpy as np
 import pytest
-from torch.utils.data import DataLoader
 
 import audio_flan
 from audio_flan.loading import AudioFlan
@@ -79,8 +78,11 @@ def test_plain_audio_of_datasets_hears_a_stream(built_root):
     assert next(iter(plain))["input_audio"][0].get_all_samples().sample_rate == 8000
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_data_loader_gives_every_row_once(built_root, workers):
+    from torch.utils.data import DataLoader
+
     rows = audio_flan.load_dataset(built_root, "speech", "train", streaming=True)
     expected = sorted(row["uuid"] for row in rows)
     loader = DataLoader(

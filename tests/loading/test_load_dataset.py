@@ -19,6 +19,10 @@ from audio_flan.taxonomy import UnknownNameError, list_configs
 from audio_flan.waveform import LazyAudio
 
 AUDIO = ("input_audio", "output_audio")
+since_datasets_4 = pytest.mark.skipif(
+    datasets.__version__.startswith("3."),
+    reason="datasets 3 has no List, no sums, no to_parquet and no lazy audio after filter of streams",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +94,7 @@ def test_changed_data_is_never_served_from_the_cache(demo_copy):
     assert len(audio_flan.load_dataset(demo_copy, "music_tagging", "train")) == len(before) + 1
 
 
+@since_datasets_4
 def test_splits_slices_and_sums(demo_root):
     whole = audio_flan.load_dataset(demo_root, "speech_tts", "train")
     assert uuids(audio_flan.load_dataset(demo_root, "speech_tts", "train[:3]")) == uuids(whole)[:3]
@@ -136,7 +141,9 @@ def test_the_builder_has_all_configs_and_works_alone(demo_root):
     "change",
     [
         lambda ds: ds.map(lambda row: {"frames": [audio.frames for audio in row["input_audio"]]}),
-        lambda ds: ds.filter(lambda row: row["input_audio"][0].seconds > 0),
+        pytest.param(
+            lambda ds: ds.filter(lambda row: row["input_audio"][0].seconds > 0), marks=since_datasets_4
+        ),
         lambda ds: ds.remove_columns(["other"]),
         lambda ds: ds.select_columns(["uuid", "input_audio", "output_audio"]),
         lambda ds: ds.add_column("number", list(range(10_000))[: len(list(ds))]),
@@ -170,7 +177,7 @@ def test_a_map_that_comes_from_the_cache_is_as_a_fresh_one(table):
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-@pytest.mark.parametrize("kind", ["torch", "numpy"])
+@pytest.mark.parametrize("kind", [pytest.param("torch", marks=pytest.mark.torch), "numpy"])
 def test_tensor_formats_leave_audio_to_be_decoded(stream, table, streaming, kind):
     row = next(iter((stream if streaming else table).with_format(kind)))
     audio = row["input_audio"][0]
@@ -210,6 +217,7 @@ def test_the_wished_rate_survives_torchs_own_conversion(stream, workers):
     assert [audio.id for audio in row["input_audio"]] == row["input_audio_ids"]
 
 
+@since_datasets_4
 @pytest.mark.parametrize("streaming", [True, False])
 def test_the_features_that_are_asked_for_are_those_of_the_rows(demo_root, table, streaming):
     features = table.features.copy()
@@ -259,6 +267,7 @@ def test_trees_of_one_name_do_not_share_a_table(demo_root, tmp_path, monkeypatch
     assert len(locations) == 2
 
 
+@since_datasets_4
 @pytest.mark.parametrize("streaming", [True, False])
 def test_cast_column_to_another_rate(stream, table, streaming):
     dataset = stream if streaming else table
@@ -353,6 +362,7 @@ def test_lazy_audio_crosses_worker_boundaries_undecoded(stream):
         )
 
 
+@since_datasets_4
 @pytest.mark.parametrize("streaming", [True, False])
 def test_what_is_written_for_others_is_plain_audio(stream, table, streaming, tmp_path):
     path = tmp_path / "rows.parquet"

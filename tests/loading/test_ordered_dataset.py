@@ -5,7 +5,6 @@ from itertools import islice
 
 import pytest
 from datasets.distributed import split_dataset_by_node
-from torch.utils.data import DataLoader
 
 import audio_flan
 
@@ -85,16 +84,22 @@ def test_nothing_is_lost_on_resuming_a_shuffled_dataset(dataset, order):
     assert first + names(again) == order
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_workers_lose_nothing(dataset, order, workers, start):
+    from torch.utils.data import DataLoader
+
     loader = DataLoader(
         dataset.shuffle(seed=7), batch_size=None, num_workers=workers, multiprocessing_context=start
     )
     assert names(loader) == order
 
 
+@pytest.mark.torch
 def test_workers_of_nodes(dataset, order):
+    from torch.utils.data import DataLoader
+
     taken = []
     for rank in range(2):
         node = split_dataset_by_node(dataset.shuffle(seed=7), rank, 2)

@@ -4,14 +4,15 @@ import contextlib
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 from record_strategies import audio_ids, marked_texts
 
 from audio_flan.records import Reason, RecordFault, audio_token, find_audio_ids
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(marked_texts())
 def test_the_ids_found_are_the_ids_planted(pair):
     text, planted = pair

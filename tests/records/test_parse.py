@@ -5,8 +5,9 @@ import time
 
 import pytest
 from dirty_tree import RECORD_FAULTS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 from record_strategies import records
 from trees import line, record, token
 
@@ -137,11 +138,30 @@ def test_odd_records_are_kept_with_a_warning(changes, warning):
     assert warning in [code for code, _ in parsed.warnings]
 
 
+@pytest.mark.parametrize(
+    ("usual", "with_a_key_twice"),
+    [
+        (b'"uuid":', b'"uuid":"v","uuid":'),
+        (b'"uuid":', b'"uuid" : "v","uuid":'),
+        (b'"unseen":', b'"unseen"\t:true,"unseen":'),
+        (b'"instruction":', b'"instruction":"a:b:c","instruction":'),
+        (b'"instruction":"', b'"output":"a","instruction":"\\u003a'),  # a colon that none stands for
+        (b'"domain":', b'"domain":"x","domain":'),
+    ],
+)
+def test_a_key_that_occurs_twice_is_found_however_it_is_written(usual, with_a_key_twice):
+    text = json.dumps(record("u", instruction="at 10:30: listen"), separators=(",", ":")).encode()
+    assert parse_record(text).instances[0].instruction == "at 10:30: listen"
+    assert text.count(usual) == 1
+    fault = fault_of(text.replace(usual, with_a_key_twice))
+    assert fault.reason is Reason.DUPLICATE_KEY
+
+
 def test_a_usual_record_has_no_warning():
     assert parse_record(line("u")).warnings == ()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(records(), st.data())
 def test_any_damage_to_a_line_is_a_record_or_a_fault(value, data):
     text = bytearray(json.dumps(value, ensure_ascii=False).encode())
@@ -156,7 +176,7 @@ def test_any_damage_to_a_line_is_a_record_or_a_fault(value, data):
         assert fault.reason in Reason  # noqa: PT017
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_fault(data):
     fault_of(data)

@@ -4,8 +4,9 @@ import gzip
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 from record_strategies import json_values, records, standard_records
 from trees import record
 
@@ -41,7 +42,7 @@ def test_the_comparison_of_these_tests_is_strict(a, b):
     assert not same({"x": [a]}, {"x": [b]})
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(records(), st.integers(0, 3))
 def test_a_record_in_any_form_comes_back_equal(value, form):
     instances = parse_record(written_forms(value)[form]).instances
@@ -50,7 +51,7 @@ def test_a_record_in_any_form_comes_back_equal(value, form):
         assert same(to_record(instance), value)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(standard_records())
 def test_a_record_in_standard_form_needs_no_extra(value):
     (instance,) = parse_record(as_line(value)).instances
@@ -58,7 +59,6 @@ def test_a_record_in_standard_form_needs_no_extra(value):
     assert same(to_record(instance), value)
 
 
-@settings(deadline=None)
 @given(json_values)
 def test_what_other_holds_comes_back_equal(other):
     value = record("u", other=other)

@@ -5,8 +5,9 @@ import io
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from audio_flan.records import Reason
 from audio_flan.release.lines import FileFault, read_lines
@@ -22,7 +23,7 @@ def lines_of(data: bytes, compressed: bool = False, max_bytes: int = 1 << 20):
     return list(read_lines(io.BytesIO(data), compressed=compressed, max_bytes=max_bytes))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(texts, st.booleans(), st.booleans())
 def test_the_bytes_at_the_offset_are_the_line_and_no_line_is_lost(data, compressed, two_members):
     file = data
@@ -42,7 +43,6 @@ def test_the_bytes_at_the_offset_are_the_line_and_no_line_is_lost(data, compress
     assert not found
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from([b"\n", b"\r\n"])), max_size=8), st.booleans())
 def test_lines_over_the_limit_are_told_and_passed_over(sizes, ended):
     data = b"".join(b"x" * size + end for size, end in sizes) + (b"" if ended else b"tail")

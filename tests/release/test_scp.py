@@ -5,8 +5,9 @@ import posixpath
 
 import pytest
 from dirty_tree import SCP_FAULTS
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from audio_flan.release.scp import ScpFault, parse_scp_line
 
@@ -19,7 +20,7 @@ paths = st.lists(parts | st.text(max_size=4), max_size=8).map("".join) | st.list
 )
 
 
-@settings(max_examples=1500)
+@examples(1500)
 @given(paths)
 @example("a/..")
 @example("a\\..")

@@ -176,6 +176,7 @@ def test_each_epoch_has_its_own(indexed_root):
     assert second + names(again) == names(batches(indexed_root, "buckets", epoch=1))
 
 
+@pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.parametrize("rule", ["rows", "seconds in buckets"])
 @pytest.mark.parametrize(("workers", "start"), [(1, "fork"), (3, "fork"), (2, "spawn")])
@@ -196,6 +197,7 @@ def test_workers_make_the_same_batches_in_the_same_order(indexed_root, rule, wor
     assert names(last) == whole[stop + 2 :]
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("rule", ["rows", "seconds in buckets"])
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")

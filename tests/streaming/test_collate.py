@@ -133,6 +133,7 @@ def test_what_was_decoded_ahead_is_not_decoded_again(indexed_root):
     assert batch["input_audio"].tolist() == np.concatenate(expected).tolist()
 
 
+@pytest.mark.torch
 def test_rows_of_a_loader_come_as_tensors(indexed_root):
     from torch.utils.data import DataLoader
 

@@ -9,8 +9,9 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 
 import audio_flan
 from audio_flan.release import Entry, Quarantine
@@ -164,6 +165,7 @@ def test_a_process_ends_with_rows_left(indexed_root, how):
     assert "Exception ignored" not in errors
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_in_workers_of_a_loader(indexed_root, start):
     from torch.utils.data import DataLoader
@@ -222,7 +224,7 @@ numbers = st.sets(st.integers(0, 60), max_size=5)
 
 
 @given(st.integers(0, 60), numbers, numbers, st.booleans(), st.integers(1, 5), st.integers(1, 100_000))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_threads_make_no_difference(count, skipped, failing, ending, threads, nbytes):
     def jobs():
         return makers(count, skipped, failing, [], ending)

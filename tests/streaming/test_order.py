@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 
 from audio_flan.streaming.order import BLOCK_ROWS, LANES, WINDOW_ROWS, Order
 from audio_flan.streaming.share import UNEVEN, Share
@@ -113,7 +114,7 @@ def test_ranks_get_as_many_and_together_all(start, total, share, workers):
         assert more == ([total - 1] * len(more) if uneven == "pad" else list(range(len(more))))
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(sizes, st.integers(0, 5), st.lists(st.tuples(st.integers(1, 8), st.integers(0, 12)), max_size=6))
 def test_any_ranks_go_on_where_any_others_stopped(group_rows, seed, stages):
     """Ranks that stop after some steps and go on as others give the order of one that never stopped."""

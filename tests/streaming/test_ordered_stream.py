@@ -95,6 +95,7 @@ def test_no_row_is_left_out_unless_that_is_asked_for(indexed_root, shuffled, une
     assert {row for each in taken for row in each} == set(shuffled)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
 def test_workers_share_the_rows_of_their_rank(indexed_root, start):
     from torch.utils.data import DataLoader

@@ -5,8 +5,9 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 from trees import RATE, tone
 
 from audio_flan.waveform import ClipError
@@ -23,7 +24,7 @@ VORBIS = ogg("VORBIS")
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=10, deadline=None)
+@examples(10)
 def test_pages_stay_valid_with_any_serial(serial):
     changed = with_serial(VORBIS, serial)
     samples, rate = soundfile.read(io.BytesIO(changed))

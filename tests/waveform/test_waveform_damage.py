@@ -9,8 +9,9 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 from waveform_clips import WRITTEN, by_ffmpeg, chunk, flac_of_unknown_length, m4a, reference, webm, written
 
 from audio_flan.waveform import AudioError, BytesSource, ClipFault, FileSource, LazyAudio
@@ -82,7 +83,7 @@ CHECKED = [FLAC, FLAC_24, CLIPS["OGG-VORBIS"], CLIPS["OGG-OPUS"], CLIPS["ogg-fla
 CHECKED_SAMPLES = [decode(data) for data in CHECKED]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(which=st.integers(0, len(CHECKED) - 1), place=st.integers(0, 2**30), bit=st.integers(0, 7))
 def test_flipped_bit_is_found_or_harmless(which, place, bit):
     """FLAC frames and Ogg pages carry checksums: a flip is an error, or it hit a comment or a hint."""
@@ -93,7 +94,7 @@ def test_flipped_bit_is_found_or_harmless(which, place, bit):
         np.testing.assert_array_equal(samples, CHECKED_SAMPLES[which])
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     place=st.integers(100, len(FLAC) - 1),
     bit=st.integers(0, 7),
@@ -116,7 +117,7 @@ def test_flipped_bit_in_a_flac_segment(place, bit, start, length):
 EDITABLE = CLIPS | {"FLAC of unknown length": flac_of_unknown_length(FLAC)}
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     name=st.sampled_from(sorted(EDITABLE)),
     edits=st.lists(st.tuples(st.integers(0, 300), st.binary(min_size=0, max_size=5)), min_size=1, max_size=4),

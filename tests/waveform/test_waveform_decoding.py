@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from property_profiles import examples
 from waveform_clips import CORPUS, LOSSLESS, WRITTEN, by_ffmpeg, m4a, reference, sound, webm, written
 
 from audio_flan.waveform import BytesSource, ClipError, ClipFault, LazyAudio, read_header
@@ -30,7 +31,7 @@ def assert_own(samples):
     assert samples.flags.writeable
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     kind=st.sampled_from([kind for kind in LOSSLESS if kind[0] in ("WAV", "WAVEX", "RF64", "FLAC")]),
     frames=LENGTHS,
@@ -172,9 +173,10 @@ class TestTorchcodec:
             self.decode(data[: len(data) // 2], read_header(data), 0, 50_000)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(frames=st.integers(1, 5000), channels=st.integers(1, 3), rates=st.tuples(RATES, RATES))
 @example(frames=720, channels=1, rates=(48_000, 44_100))  # 661.5 frames, of which soxr gives 661
+@example(frames=1, channels=2, rates=(4000, 8000))  # refused by soxr as it lies, with NumPy before 2.4
 @example(frames=1, channels=1, rates=(16_000, 8000))  # half a frame, of which soxr gives 1
 def test_resampling_is_soxrs(frames, channels, rates):
     before, after = rates
@@ -182,7 +184,7 @@ def test_resampling_is_soxrs(frames, channels, rates):
     changed = resample(samples, before, after)
     assert_own(changed)
     assert changed.shape == (channels, resampled_frames(frames, before, after))
-    expected = samples.T if before == after else soxr.resample(samples.T, before, after, quality="HQ")
+    expected = samples.T if before == after else soxr.resample(samples.T.copy(), before, after, quality="HQ")
     np.testing.assert_array_equal(changed, expected.T)
 
 

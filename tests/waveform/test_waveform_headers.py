@@ -6,8 +6,9 @@ import struct
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 from waveform_clips import (
     CORPUS,
     WRITTEN,
@@ -54,7 +55,7 @@ def test_header_equals_soundfile(form, subtype, channels, frames):
     assert facts(read_header(data)) == facts_by_soundfile(data)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     rate=st.sampled_from([8000, 16_000, 22_050, 44_100, 48_000]),
     frames=st.integers(1, 30_000),
@@ -103,7 +104,7 @@ def test_other_formats_ask_for_the_whole_clip(form, subtype):
         read_header(data[:1000], len(data))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     before=st.lists(
         st.tuples(st.sampled_from([b"LIST", b"fact", b"bext", b"JUNK"]), st.binary(max_size=99)), max_size=3
@@ -221,6 +222,7 @@ def test_flac_without_any_frame():
         (by_ffmpeg("ogg", "flac", 16_000, 20_000), ("OGG", 16_000, 1)),
         (by_ffmpeg("wv", "wavpack", 16_000, 20_000), ("WAVPACK", 16_000, 1)),
     ],
+    ids=["m4a", "m4a-stereo", "webm", "ogg-flac", "wavpack"],
 )
 def test_ffmpeg_formats(data, expected):
     header = read_header(data)

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from property_profiles import examples
 from waveform_clips import WRITTEN, m4a, reference, written
 
 from audio_flan.waveform import (
@@ -148,6 +149,37 @@ def test_a_large_clip_is_not_read_for_its_header(tmp_path):
     np.testing.assert_array_equal(audio.decode(50, 51), audio.decode()[:, 800_000:816_000])
 
 
+def test_bytes_of_a_file_are_let_go_of_once_they_are_decoded(tmp_path):
+    path = tmp_path / "x.wav"
+    path.write_bytes(WAV)
+    audio = LazyAudio(FileSource(str(path)), "x")
+    assert audio.seconds
+    assert audio.held_bytes == len(WAV)
+    np.testing.assert_array_equal(audio.decode(0.1, 0.2), SAMPLES[:, 1600:3200])
+    assert audio.held_bytes == len(WAV)
+    np.testing.assert_array_equal(audio.decode(), SAMPLES)
+    assert audio.held_bytes == 0
+    np.testing.assert_array_equal(audio.decode(), SAMPLES)
+    path.unlink()
+    with pytest.raises(AudioError, match=r"audio 'x'.*missing"):
+        audio.decode()
+
+
+def test_bytes_that_cannot_be_read_again_for_nothing_are_kept():
+    class Far(BytesSource):
+        reads = 0
+
+        def start(self, nbytes):
+            type(self).reads += 1
+            return super().start(nbytes)
+
+    audio = LazyAudio(Far(WAV, "x.wav"), "x")
+    assert audio.seconds
+    for _ in range(2):
+        np.testing.assert_array_equal(audio.decode(), SAMPLES)
+    assert Far.reads == 1
+
+
 def test_identity(audio):
     other = LazyAudio(BytesSource(WAV, "a/b.wav"), "07_X_1")
     assert audio == audio
@@ -162,7 +194,7 @@ def test_repr_never_reads_or_raises():
     assert repr(audio) == "LazyAudio('x', WAV, 16000 Hz, 0.500 s)"
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(start=st.floats(0, 0.6), end=st.one_of(st.none(), st.floats(0, 1), st.just(float("inf"))))
 def test_segments_in_seconds(start, end):
     audio = LazyAudio(BytesSource(WAV, "x"), "07_X_1")

@@ -1,5 +1,8 @@
 """Memory that is used again belongs to one array, and to its views, at a time."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +24,7 @@ def test_it_is_used_again_only_when_the_last_view_is_gone():
     assert empty(SHAPE).__array_interface__["data"][0] == place
 
 
+@pytest.mark.torch
 def test_a_tensor_keeps_it():
     import torch
 
@@ -47,6 +51,26 @@ def test_arrays_that_live_at_the_same_time_share_nothing(shapes, data):
             living.pop(data.draw(st.integers(0, len(living) - 1)))
     for number, array in living:
         assert (array == number).all()
+
+
+def test_threads_never_get_the_same():
+    def work(number):
+        for _ in range(300):
+            array = empty(SHAPE)
+            array[0, ::500] = number
+            time.sleep(0)
+            assert (array[0, ::500] == number).all()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+
+
+def test_what_is_given_out_is_found_again_among_many():
+    many = [empty(SHAPE) for _ in range(100)]
+    places = {array.__array_interface__["data"][0] for array in many}
+    assert len(places) == 100
+    del many
+    assert empty(SHAPE).__array_interface__["data"][0] in places
 
 
 @pytest.mark.parametrize("dtype", ["int16", "float64"])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class AudioHeader:
+class AudioHeader(msgspec.Struct, frozen=True, gc=False):
     """Facts of an encoded clip that are known without decoding it."""
 
     format: str

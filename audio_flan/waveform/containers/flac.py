@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import struct
+
+from msgspec import structs
 
 from audio_flan.waveform.containers.facts import AudioHeader, NeedsWholeClip
 from audio_flan.waveform.errors import ClipError, ClipFault
@@ -70,7 +71,7 @@ def _checked(data: bytes, header: AudioHeader) -> AudioHeader:
         return header
     from audio_flan.waveform.decoders import flac
 
-    return dataclasses.replace(header, frames=flac.count_frames(data, header))
+    return structs.replace(header, frames=flac.count_frames(data, header))
 
 
 def _frame_rate(data: bytes, position: int) -> int | None:

@@ -7,12 +7,12 @@ Only the number of frames it delivers up to the very end of the clip tells, so t
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from audio_flan.waveform.containers.facts import AudioHeader
@@ -144,7 +144,7 @@ def count_frames(data: bytes, header: AudioHeader) -> int:
     frames = _readable_frames(data, offset)
     if not frames:
         raise ClipError(ClipFault.DAMAGED_AUDIO, "no FLAC frame decodes")
-    counted = _with_length(data, dataclasses.replace(header, frames=frames))
+    counted = _with_length(data, structs.replace(header, frames=frames))
     samples, bits = libsndfile.read_integers(counted[offset:])
     stored = data[offset + _MD5.start : offset + _MD5.stop]
     if any(stored):

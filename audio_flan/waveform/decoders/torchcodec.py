@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_flan.extras import require
 from audio_flan.waveform.containers.facts import AudioHeader
 from audio_flan.waveform.errors import ClipError, ClipFault
 
@@ -16,10 +17,11 @@ from audio_flan.waveform.errors import ClipError, ClipFault
 @functools.cache
 def _decoder_class() -> type[Any]:
     try:
+        require("torchcodec", "this decoder")
         decoders = importlib.import_module("torchcodec.decoders")
     except (ImportError, OSError, RuntimeError) as error:
         # A torchcodec that does not fit torch or finds no FFmpeg fails with any of the three.
-        detail = f"torchcodec does not import: {str(error).splitlines()[0]}"
+        detail = f"torchcodec: {str(error).splitlines()[0]}"
         raise ClipError(ClipFault.UNSUPPORTED_AUDIO, detail) from error
     decoder: type[Any] = decoders.AudioDecoder
     return decoder
