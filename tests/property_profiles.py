@@ -4,15 +4,17 @@
 ``pytest --hypothesis-profile=thorough``.
 """
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 _USUAL = 100
+_UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+"""The time that examples take says more of the machine than of the code."""
 
 
 def register_profiles():
-    settings.register_profile("dev", max_examples=_USUAL, deadline=None)
-    settings.register_profile("ci", max_examples=_USUAL, deadline=None, derandomize=True, print_blob=True)
-    settings.register_profile("thorough", max_examples=20 * _USUAL, deadline=None)
+    settings.register_profile("dev", max_examples=_USUAL, **_UNTIMED)
+    settings.register_profile("ci", max_examples=_USUAL, derandomize=True, print_blob=True, **_UNTIMED)
+    settings.register_profile("thorough", max_examples=20 * _USUAL, **_UNTIMED)
     settings.load_profile("dev")
 
 

@@ -1,8 +1,9 @@
 """What is in the data: instances as a table of Polars, filters, statistics, plans."""
 
-from audio_flan.analysis.auditing import EpochAudit, LedgerAudit, audit_ledger
+from audio_flan.analysis.auditing import LedgerAudit, audit_ledger
 from audio_flan.analysis.filtering import Filtered, FilterSummary, filter_rows
 from audio_flan.analysis.labels.statistics import LabelStatistics, label_statistics
+from audio_flan.analysis.ledger_counts import EpochAudit
 from audio_flan.analysis.rebalancing import rebalance
 from audio_flan.analysis.scan import scan
 from audio_flan.analysis.selection import Selection, select, select_planned

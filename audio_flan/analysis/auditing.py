@@ -1,22 +1,19 @@
 """`audit_ledger`: what was given out, compared with what was planned."""
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from audio_flan.analysis.ledger_counts import EpochAudit, EpochCounts, Kind, RowCounts
 from audio_flan.mixing import Plan
 from audio_flan.release.report import Progress
 from audio_flan.streaming import open_root
 from audio_flan.streaming.ledger_file import (
     LEDGER_SUFFIX,
-    Chunk,
     LedgerError,
     LedgerHeader,
     read_chunks,
@@ -44,46 +41,17 @@ class NamedRow:
 
 
 @dataclass(frozen=True)
-class EpochAudit:
-    """What was given out of one epoch.
-
-    Attributes
-    ----------
-    epoch : int
-    rows : int
-        Rows of the epoch.
-    given : int
-        Positions that were given out at least once, up to the last of them.
-    again : int
-        How often one was given out that had been before: after a resumption from an older state, or by
-        ``uneven="pad"`` and ``"wrap"``.
-    never : int
-        Positions before the last that was given out that were not.
-    skipped : int
-        Rows that ``on_error="skip"`` has left out.
-    not_reached : int
-        Positions after the last.
-    """
-
-    epoch: int
-    rows: int
-    given: int
-    again: int
-    never: int
-    skipped: int
-    not_reached: int
-
-
-@dataclass(frozen=True)
 class LedgerAudit:
     """What a ledger says.
 
     Attributes
     ----------
     files : int
-        Files of the ledger: one for each pass of a rank and worker.
+        Files that were counted: one for each pass of a rank and worker.
+    copies : tuple of str
+        Files of a pass of which a file that is as long or longer was counted.
     cut_off : tuple of str
-        Those whose end a crash has cut off.
+        Files whose end, or all, a crash has cut off.
     epochs : tuple of EpochAudit
     again, never, skipped : tuple of NamedRow
         The first of the rows that are counted in `EpochAudit`.
@@ -94,6 +62,7 @@ class LedgerAudit:
     """
 
     files: int
+    copies: tuple[str, ...]
     cut_off: tuple[str, ...]
     epochs: tuple[EpochAudit, ...]
     again: tuple[NamedRow, ...]
@@ -103,7 +72,7 @@ class LedgerAudit:
 
     @property
     def is_clean(self) -> bool:
-        """Whether every row up to the last was given out just once, and none skipped."""
+        """Whether every row up to the last was given out just once, padding aside, and none skipped."""
         return not any(epoch.again or epoch.never or epoch.skipped for epoch in self.epochs)
 
 
@@ -119,14 +88,14 @@ def audit_ledger(
 ) -> LedgerAudit:
     """Compare what a stream has given out with what it should have.
 
-    Each row in the ledger is compared with the order of the stream, which is made anew. About 4 bytes for
-    each row of the stream are in memory, and 2 for each row of each epoch.
+    Each row in the ledger is compared with the order of the stream, which is made anew, once for each epoch.
+    In memory are 7 bytes for each row of one epoch, and 4 for each row of the data.
 
     Parameters
     ----------
     ledger : path
         The folder that was passed to `audio_flan.stream` or `load_dataset`; files of several folders may be
-        copied together.
+        copied together, also more than once: of a pass, the longest file counts.
     root : str or path
         The data that were streamed.
     plan : Plan, optional
@@ -144,195 +113,114 @@ def audit_ledger(
     PlanError
         For a plan that was made for other data.
     """
-    paths = sorted(Path(ledger).glob(f"*{LEDGER_SUFFIX}"))
-    if not paths:
-        raise LedgerError(f"{ledger} has no files of a ledger: pass the folder that the stream was given")
-    header = _common_header(paths, plan)
-    stream = _stream_of(header, root, plan, token, revision, cache_dir)
-    cut_off: list[str] = []
-    count = _Count(stream)
-    for path, chunk in _chunks(paths, cut_off, progress):
-        count.add(path, chunk)
+    found = _find(Path(ledger))
+    stream = _stream_of(found.files[0], root, plan, token, revision, cache_dir)
+    rows = RowCounts(stream)
+    cut_off, epochs = list(found.cut_off), []
+    named: dict[Kind, list[NamedRow]] = {"again": [], "never": [], "skipped": []}
+    total, done = sum(file.nbytes for file in found.files), 0
+    for epoch, files in found.by_epoch():
+        counts = EpochCounts(stream.reordered(stream.seed, epoch), rows)
+        for file in files:
+            for chunk in read_chunks(file.path, cut_off.append):
+                counts.add(file.path, file.header, chunk)
+            done += file.nbytes
+            if progress:
+                progress("reading the ledger", done, total)
+        epochs.append(counts.audit())
+        for kind, rows_named in named.items():
+            positions = counts.positions(kind)[: NAMED_ROWS - len(rows_named)].tolist()
+            rows_named.extend(_named(counts.stream, positions))
     return LedgerAudit(
-        len(paths),
-        tuple(cut_off),
-        tuple(count.epochs()),
-        again=tuple(count.named("again")),
-        never=tuple(count.named("never")),
-        skipped=tuple(count.named("skipped")),
-        leaves=count.leaves(),
+        len(found.files),
+        tuple(path.name for path in found.copies),
+        tuple(path.name for path in cut_off),
+        tuple(epochs),
+        again=tuple(named["again"]),
+        never=tuple(named["never"]),
+        skipped=tuple(named["skipped"]),
+        leaves=rows.table(),
     )
 
 
-def _common_header(paths: list[Path], plan: Plan | None) -> LedgerHeader:
-    header = read_header(paths[0])
-    for path in paths[1:]:
-        other = read_header(path)
-        if other.stream != header.stream:
+class _File(NamedTuple):
+    """A file of a ledger."""
+
+    path: Path
+    nbytes: int
+    header: LedgerHeader
+
+
+class _Found(NamedTuple):
+    """The files of a ledger: those to count, one for each pass, and others."""
+
+    files: list[_File]
+    copies: list[Path]
+    cut_off: list[Path]
+
+    def by_epoch(self) -> Iterator[tuple[int, list[_File]]]:
+        for epoch in sorted({file.header.epoch for file in self.files}):
+            yield epoch, [file for file in self.files if file.header.epoch == epoch]
+
+
+def _find(folder: Path) -> _Found:
+    """Read the headers of all files of one ledger."""
+    passes: dict[str, _File] = {}
+    found = _Found([], [], [])
+    for path in sorted(folder.glob(f"*{LEDGER_SUFFIX}")):
+        header = read_header(path)
+        if header is None:
+            found.cut_off.append(path)
+            continue
+        file = _File(path, path.stat().st_size, header)
+        first = next(iter(passes.values()), file)
+        if header.stream != (expected := first.header.stream):
             raise LedgerError(
-                f"{path} is the ledger of {other.stream!r} and {paths[0]} that of {header.stream!r}: "
+                f"{path} is the ledger of {header.stream!r} and {first.path} that of {expected!r}: "
                 "put them into folders of their own"
             )
-    if header.plan != (plan and plan.hash):
-        asked = f"the plan {header.plan}" if header.plan else "no plan"
-        given = f"the plan {plan.hash}" if plan else "none"
-        raise LedgerError(f"{paths[0]} is of a stream of {asked}, and {given} was given")
-    return header
+        other = passes.setdefault(header.pass_id, file)
+        if header != other.header:
+            raise LedgerError(f"{path} and {other.path} say different things of the same pass")
+        if file is not other:
+            longer, shorter = (file, other) if file.nbytes > other.nbytes else (other, file)
+            passes[header.pass_id] = longer
+            found.copies.append(shorter.path)
+    found.files.extend(passes.values())
+    if not found.files:
+        what = "has only files that a crash has cut off" if found.cut_off else "has no files of a ledger"
+        raise LedgerError(f"{folder} {what}: pass the folder that the stream was given")
+    return found
 
 
 def _stream_of(
-    header: LedgerHeader,
+    file: _File,
     root: str | os.PathLike[str],
     plan: Plan | None,
     token: str | bool | None,
     revision: str | None,
     cache_dir: str | os.PathLike[str] | None,
 ) -> OrderedStream:
+    """Return the stream that has written a file, at no epoch in particular."""
+    header = file.header
+    if header.plan != (plan and plan.hash):
+        asked = f"the plan {header.plan}" if header.plan else "no plan"
+        given = f"the plan {plan.hash}" if plan else "none"
+        raise LedgerError(f"{file.path} is of a stream of {asked}, and {given} was given")
     source = open_root(root, token=token, revision=revision, cache_dir=cache_dir)
     if not isinstance(source, ShardRows):
         raise LedgerError(f"{source.root} is a release, whose streams have no ledger")
     wish = Wish(resolve_config(header.config), header.splits, columns=("uuid", "task", "corpus"))
-    stream = OrderedStream(source, wish, Share(), seed=header.seed, plan=plan)
+    stream = OrderedStream(source, wish, Share(), seed=header.seed, plan=plan).part(*header.part)
     if stream.identity != header.stream:
         raise LedgerError(f"the ledger is of {header.stream!r}, and {source.root} gives {stream.identity!r}")
     return stream
 
 
-def _chunks(paths: list[Path], cut_off: list[str], progress: Progress | None) -> Iterator[tuple[Path, Chunk]]:
-    total, done = sum(path.stat().st_size for path in paths), 0
-    for path in paths:
-        yield from ((path, chunk) for chunk in read_chunks(path, lambda found: cut_off.append(found.name)))
-        done += path.stat().st_size
-        if progress:
-            progress("reading the ledger", done, total)
-
-
-@dataclass
-class _Epoch:
-    """The order of an epoch, and how often each of its positions was given out."""
-
-    stream: OrderedStream
-    times: NDArray[np.uint16]
-    skipped: set[int] = field(default_factory=set)
-
-
-class _Count:
-    """Counts positions, rows and leaves."""
-
-    def __init__(self, stream: OrderedStream) -> None:
-        self._stream = stream
-        self._epochs: dict[int, _Epoch] = {}
-        rows = sum(file.rows for file in stream.files)
-        self._times = np.zeros(rows, np.uint16)
-        """How often each row was given."""
-        self._leaf_of = np.full(rows, -1, np.int16)
-        self._leaves = _leaves_of(stream)
-        self._observed = np.zeros(len(self._leaves.names), np.int64)
-
-    def add(self, path: Path, chunk: Chunk) -> None:
-        epoch = self._epochs.get(chunk.epoch)
-        if epoch is None:
-            stream = self._stream.reordered(self._stream.seed, chunk.epoch)
-            epoch = self._epochs[chunk.epoch] = _Epoch(stream, np.zeros(stream.total, np.uint16))
-        if ((chunk.positions < 0) | (chunk.positions >= len(epoch.times))).any():
-            raise LedgerError(f"{path} has positions that epoch {chunk.epoch} does not have")
-        rows = epoch.stream.row_numbers(chunk.positions)
-        if wrong := np.flatnonzero(rows != chunk.rows).tolist():
-            raise LedgerError(
-                f"{path}: at position {chunk.positions[wrong[0]]} of epoch {chunk.epoch} the stream has row "
-                f"{rows[wrong[0]]}, and the ledger says {chunk.rows[wrong[0]]}"
-            )
-        np.add.at(epoch.times, chunk.positions, 1)
-        epoch.skipped.update(chunk.positions[chunk.skipped].tolist())
-        given = ~chunk.skipped
-        leaves = self._leaves.numbers(epoch.stream, chunk.positions, rows)
-        self._observed += np.bincount(leaves[given], minlength=len(self._observed))
-        np.add.at(self._times, rows[given], 1)
-        self._leaf_of[rows] = leaves
-
-    def epochs(self) -> Iterator[EpochAudit]:
-        for number, epoch in sorted(self._epochs.items()):
-            end = _end(epoch)
-            given = int(np.count_nonzero(epoch.times))
-            again = int(epoch.times.sum(dtype=np.int64)) - given
-            total = len(epoch.times)
-            yield EpochAudit(number, total, given, again, end - given, len(epoch.skipped), total - end)
-
-    def named(self, kind: str) -> list[NamedRow]:
-        found: list[NamedRow] = []
-        for number, epoch in sorted(self._epochs.items()):
-            if kind == "skipped":
-                positions = sorted(epoch.skipped)
-            else:
-                until = epoch.times[: _end(epoch)]
-                positions = np.flatnonzero(until > 1 if kind == "again" else until == 0).tolist()
-            positions = positions[: NAMED_ROWS - len(found)]
-            rows = epoch.stream.walk(Share(), 0, positions)
-            for position, (_, row) in zip(positions, rows, strict=True):
-                if row is not None:
-                    found.append(NamedRow(number, position, row["uuid"], row["task"], row["corpus"]))
-        return found
-
-    def leaves(self) -> pl.DataFrame:
-        seen = np.flatnonzero(self._times)
-        times = pl.DataFrame({"leaf": self._leaf_of[seen], "times": self._times[seen]})
-        often = times.group_by("leaf").agg(
-            most=pl.col("times").max(), fewest=pl.col("times").min(), seen=pl.len().cast(pl.Int64)
-        )
-        total = int(self._observed.sum())
-        shares = self._leaves.planned / self._leaves.planned.sum()
-        frame = pl.DataFrame(
-            {
-                "leaf": pl.Series(range(len(shares)), dtype=pl.Int16),
-                "name": self._leaves.names,
-                "planned": shares * total,
-                "observed": self._observed,
-                "planned_share": shares,
-                "observed_share": self._observed / max(total, 1),
-                "available": self._leaves.available,
-            }
-        )
-        joined = frame.join(often, on="leaf", how="left", maintain_order="left").fill_null(0)
-        unseen = pl.col("available") - pl.col("seen")
-        return joined.with_columns(unseen=unseen).drop("leaf", "available", "seen")
-
-
-class _Leaves(NamedTuple):
-    """What rows are counted by: leaves of the plan; without one, tasks."""
-
-    names: list[str]
-    planned: NDArray[np.int64]
-    available: list[int]
-    numbers: Callable[[OrderedStream, NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]
-    """Gives the number of the leaf of each position, given as well the numbers of their rows."""
-
-
-def _leaves_of(stream: OrderedStream) -> _Leaves:
-    if stream.plan:
-        leaves = [leaf for leaf in stream.plan.leaves if leaf.target]
-        return _Leaves(
-            [" / ".join(leaf.key) for leaf in leaves],
-            np.array([leaf.target for leaf in leaves], np.int64),
-            [leaf.available for leaf in leaves],
-            lambda given, positions, _: given.leaf_numbers(positions),
-        )
-    of_files = [Path(file.path).parent.name for file in stream.files]
-    tasks = sorted(set(of_files))
-    ends = np.cumsum([file.rows for file in stream.files])
-    task_of = np.array([tasks.index(task) for task in of_files], np.int64)
-    counted = Counter[str]()
-    for task, file in zip(of_files, stream.files, strict=True):
-        counted[task] += file.rows
-    rows = [counted[task] for task in tasks]
-    return _Leaves(
-        tasks,
-        np.array(rows, np.int64),
-        rows,
-        lambda _, __, numbers: task_of[np.searchsorted(ends, numbers, side="right")],
-    )
-
-
-def _end(epoch: _Epoch) -> int:
-    """Return the position after the last that was given out."""
-    given = np.flatnonzero(epoch.times)
-    return int(given[-1]) + 1 if len(given) else 0
+def _named(stream: OrderedStream, positions: list[int]) -> list[NamedRow]:
+    rows = stream.walk(Share(), 0, positions)
+    return [
+        NamedRow(stream.epoch, position, row["uuid"], row["task"], row["corpus"])
+        for position, (_, row) in zip(positions, rows, strict=True)
+        if row is not None
+    ]

@@ -53,7 +53,7 @@ def audit_ledger(
 def _show(audit: Any) -> None:  # noqa: ANN401 - a LedgerAudit; importing it for the hint loads polars
     from audio_flan.cli.output import print_table
 
-    columns = ("epoch", "rows", "given", "again", "never", "skipped", "not reached")
+    columns = ("epoch", "rows", "given", "again", "padding", "never", "skipped", "not reached")
     print_table(columns, [tuple(asdict(epoch).values()) for epoch in audit.epochs], "Epochs")
     gaps = audit.leaves.with_columns(gap=(audit.leaves["observed"] - audit.leaves["planned"]).abs())
     leaves = gaps.sort("gap", descending=True, maintain_order=True).head(_SHOWN)
@@ -78,6 +78,8 @@ def _show(audit: Any) -> None:  # noqa: ANN401 - a LedgerAudit; importing it for
         for row in rows:
             place = f"epoch {row.epoch}, position {row.position}"
             typer.echo(f"{title}: {row.uuid} of {row.task}, {row.corpus} ({place})")
+    for name in audit.copies:
+        typer.echo(f"not counted, as it is a copy of another file: {name}")
     for name in audit.cut_off:
         typer.echo(f"cut off by a crash: {name}; rows of its last seconds are missing in it")
     if audit.is_clean:

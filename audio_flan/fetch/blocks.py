@@ -106,6 +106,29 @@ class Blocks:
             if begin < stop and self._held[file, begin].end > start:
                 self._drop(file, begin)
 
+    def holds(self, file: Hashable, start: int) -> bool:
+        """Say whether a block begins at `start`."""
+        return (file, start) in self._held
+
+    def trim(self, file: Hashable, start: int) -> int:
+        """Let go of the block that begins at `start`, but for the clips of it that were handed out.
+
+        Returns
+        -------
+        int
+            Bytes that are no longer held.
+        """
+        block = self._held.get((file, start))
+        if block is None:
+            return 0
+        before = self._nbytes
+        self._drop(file, start)
+        for offset, nbytes in block.handed_out.items():
+            begin = offset - start
+            self.add(file, offset, block.data[begin : begin + nbytes])
+            self.hand_out(file, offset, nbytes)
+        return before - self._nbytes
+
     def _is_inside(self, file: Hashable, start: int, stop: int) -> bool:
         """Say whether one block holds the bytes [start, stop). No block is inside another."""
         starts = self._starts.get(file, ())

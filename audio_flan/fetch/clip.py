@@ -1,5 +1,6 @@
 """The clip that a cell of the indexed form points to."""
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -17,7 +18,7 @@ from audio_flan.waveform.sources import read_range
 MAX_CLIP_BYTES: Final = 1 << 30
 """A cell that says more is refused: it would fill the memory."""
 _ATTEMPTS: Final = 3
-"""So often a clip with the wrong hash is fetched: it may have been damaged on its way."""
+"""So often a clip is fetched that is cut short or has the wrong hash: what is kept of it may be damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,10 @@ class ShardClip:
         check_path(self.place.shard)
         file = self._file(root)
         for _ in range(_ATTEMPTS - 1):
-            data = read_ahead().clip(file, offset, nbytes)
-            if self._is_right(data):
-                return data
+            with contextlib.suppress(ClipError):  # the file ended before
+                data = read_ahead().clip(file, offset, nbytes)
+                if self._is_right(data):
+                    return data
             read_ahead().forget(file, offset, nbytes)
             forget_range(file, offset, offset + nbytes)
         return self._checked(read_ahead().clip(file, offset, nbytes))

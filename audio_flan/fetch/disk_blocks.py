@@ -8,7 +8,6 @@ import contextlib
 import logging
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -142,9 +141,10 @@ def _digest(name: str, data: bytes) -> bytes:
 
 
 def _write(path: str, parts: tuple[bytes, ...]) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, dir=os.path.dirname(path))  # noqa: PTH120
+    # Not by tempfile, whose files are for their owner alone: the folder and the umask say who shares it.
+    temporary = f"{os.path.dirname(path)}/{_TEMPORARY_PREFIX}{os.urandom(8).hex()}"  # noqa: PTH120
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with open(temporary, "xb") as file:
             file.writelines(parts)
         os.replace(temporary, path)  # noqa: PTH105 - hot
     except BaseException:

@@ -1,5 +1,6 @@
-"""Range requests over the HTTP client of `huggingface_hub`, with its proxies and certificates."""
+"""Range requests over HTTP: to the Hub with the client of `huggingface_hub`, to others with a plain one."""
 
+import atexit
 import os
 import re
 import sys
@@ -10,13 +11,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from audio_flan.fetch.retry import TransientError
 
 if TYPE_CHECKING:
-    from httpx2 import Response
+    from httpx2 import Client, Response
 
 _MAX_REDIRECTS: Final = 10
 _REMEMBERED: Final = 1024
@@ -92,12 +94,14 @@ class HttpRanges:
         if place is not None:
             try:
                 return self._follow(url, place, start, stop, headers)[0]
-            except Refusal as refusal:
-                if refusal.status not in _GONE:
-                    raise
-                # The signed place has expired: ask for a new one.
+            except (Refusal, OSError) as error:
+                # Whoever asks again is to ask for a new place: this one may have broken down for good.
                 with self._lock:
-                    self._places.pop(key, None)
+                    if self._places.get(key) == place:
+                        del self._places[key]
+                if not (isinstance(error, Refusal) and error.status in _GONE):
+                    raise
+                # The signature of the place has expired.
         span, place = self._follow(url, _Place(url), start, stop, headers)
         if place.url != url:
             with self._lock:
@@ -120,7 +124,7 @@ class HttpRanges:
         public = {name: value for name, value in headers.items() if name != "authorization"}
         for _ in range(_MAX_REDIRECTS):
             sent = {**(headers if _origin(place.url) == _origin(url) else public), **wanted}
-            with _opened(place.url, sent) as response:
+            with _opened(place.url, sent, on_hub=_is_hub(url)) as response:
                 commit = response.headers.get("x-repo-commit", place.commit)
                 if not response.has_redirect_location:
                     return _body(response, start, stop)._replace(commit=commit), place
@@ -138,23 +142,51 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=http_ranges.cache_clear)
 
 
-@contextmanager
-def _opened(url: str, headers: Mapping[str, str]) -> "Iterator[Response]":
-    """Ask for `url`; whatever goes wrong on the way is a `TransientError`."""
-    from huggingface_hub import constants, get_session
+def _is_hub(url: str) -> bool:
+    from huggingface_hub import constants
+
+    return _origin(url) == _origin(constants.ENDPOINT)
+
+
+def _http_library() -> ModuleType:
+    """Return the one that `huggingface_hub` uses: httpx in 1.x, httpx2 in 2.x."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    # Of the HTTP library that huggingface_hub uses: httpx in 1.x, httpx2 in 2.x.
-    http_error: type[Exception] = HfHubHTTPError.__mro__[1]
-    invalid_url: type[Exception] = sys.modules[http_error.__module__.partition(".")[0]].InvalidURL
+    return sys.modules[HfHubHTTPError.__mro__[1].__module__.partition(".")[0]]
+
+
+@cache
+def _web_client() -> "Client":
+    """Return the client for servers that are not the Hub, one for each process.
+
+    That of `huggingface_hub` asks nobody in its offline mode and sends what is for the Hub. Proxies and
+    certificates come from the same variables: ``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE``, ...
+    """
+    client: Client = _http_library().Client()
+    atexit.register(client.close)
+    return client
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_web_client.cache_clear)
+
+
+@contextmanager
+def _opened(url: str, headers: Mapping[str, str], *, on_hub: bool) -> "Iterator[Response]":
+    """Ask for `url`; whatever goes wrong on the way is a `TransientError`."""
+    from huggingface_hub import constants, get_session
+
+    library = _http_library()
+    client = get_session() if on_hub else _web_client()
     timeout_s = constants.HF_HUB_DOWNLOAD_TIMEOUT
-    request = get_session().stream("GET", url, headers=headers, follow_redirects=False, timeout=timeout_s)
     try:
-        with request as response:
+        with client.stream(
+            "GET", url, headers=headers, follow_redirects=False, timeout=timeout_s
+        ) as response:
             yield response
-    except http_error as error:
+    except library.HTTPError as error:
         raise TransientError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
-    except invalid_url as error:  # httpx looks at a redirection that it is not to follow
+    except library.InvalidURL as error:  # httpx looks at a redirection that it is not to follow
         raise OSError(f"{url} redirects to what is no address, which is not followed: {error}") from error
 
 

@@ -15,25 +15,56 @@ class Prefetch:
     """Fetches clips ahead in threads, into the memory that `ShardClip` reads from; to be closed."""
 
     def __init__(self) -> None:
+        self._ahead = read_ahead()
         self._pool = ThreadPoolExecutor(_REQUESTS_AT_ONCE, "audio-flan-prefetch")
-        self._on_their_way: dict[Future[None], Run] = {}
+        self._claimed: set[Run] = set()
+        """Not begun and not given up yet."""
+        self._runs: dict[Future[None], Run] = {}
+        """On their way, or held."""
 
     def want(self, clips: Iterable[ShardClip]) -> None:
         """Begin to fetch clips; those that are local, held or on their way are left alone.
 
         What cannot be fetched is asked for again when the clip is read, and raised then.
         """
-        self._on_their_way = {each: run for each, run in self._on_their_way.items() if not each.done()}
+        self._runs = {
+            future: run for future, run in self._runs.items() if not future.done() or self._ahead.holds(run)
+        }
         places = (clip.remote_place() for clip in clips)
-        for run in read_ahead().claim(Run(*place) for place in places if place is not None):
-            self._on_their_way[self._pool.submit(read_ahead().fetch_claimed, run)] = run
+        claimed = self._ahead.claim(Run(*place) for place in places if place is not None)
+        try:
+            self._claimed.update(claimed)
+            for run in claimed:
+                self._runs[self._pool.submit(self._fetch, run)] = run
+        except BaseException:  # no thread can be started
+            self._give_up(claimed)
+            raise
 
     def close(self) -> None:
-        """Give up what has not begun, and wait for the rest."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for future, run in self._on_their_way.items():
-            if future.cancelled():
-                read_ahead().give_up(run)
+        """Give up what has not begun, wait for the rest, and let go of what nobody has read."""
+        try:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        finally:
+            self._give_up(tuple(self._claimed))
+            for run in self._runs.values():
+                self._ahead.let_go(run)
+
+    def _fetch(self, run: Run) -> None:
+        if self._take(run):
+            self._ahead.fetch_claimed(run)
+
+    def _give_up(self, runs: Iterable[Run]) -> None:
+        for run in runs:
+            if self._take(run):
+                self._ahead.give_up(run)
+
+    def _take(self, run: Run) -> bool:
+        """Say whether a claim is still to be settled; once, as a run may be given up while it is queued."""
+        try:
+            self._claimed.remove(run)
+        except KeyError:
+            return False
+        return True
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ from typing import Final
 from audio_flan.fetch.blocks import Blocks
 from audio_flan.fetch.remote import RemoteFile, fetch_range
 from audio_flan.fetch.runs import Run, runs_of
-from audio_flan.fetch.window import NEAR_BYTES, Ledger, extra_bytes
+from audio_flan.fetch.window import NEAR_BYTES, Account, extra_bytes
 from audio_flan.waveform import ClipError, ClipFault
 
 BUDGET_BYTES: Final = 64 << 20
@@ -37,7 +37,7 @@ class ReadAhead:
         self._changed = threading.Condition()
         self._coming: dict[RemoteFile, list[tuple[int, int]]] = {}
         """Runs of bytes that some thread is fetching."""
-        self.ledger = Ledger()
+        self.account = Account()
 
     def clip(self, file: RemoteFile, offset: int, nbytes: int) -> bytes:
         """Return the bytes [offset, offset + nbytes) of a file.
@@ -59,9 +59,9 @@ class ReadAhead:
                 return data
             begin = self._blocks.held_until(file, offset)
             head = self._blocks.take(file, offset, begin) or b""
-            self.ledger = self.ledger.after(stop - begin, nbytes)
+            self.account = self.account.after(stop - begin, nbytes)
             end = self._window_end(file, begin, stop)
-            self.ledger = self.ledger.after(end - stop, 0)
+            self.account = self.account.after(end - stop, 0)
             self._coming.setdefault(file, []).append((begin, end))
         fetched = used = 0
         try:
@@ -72,7 +72,7 @@ class ReadAhead:
             with self._changed:
                 self._arrived(file, begin, end)
                 # What was planned is replaced by what came: a file may end early, fetching may fail.
-                self.ledger = self.ledger.after(fetched - (end - begin), used - nbytes)
+                self.account = self.account.after(fetched - (end - begin), used - nbytes)
                 if fetched:
                     self._blocks.add(file, begin, got)
                     self._blocks.hand_out(file, offset, nbytes)
@@ -83,7 +83,7 @@ class ReadAhead:
         return data
 
     def claim(self, clips: Iterable[Run]) -> list[Run]:
-        """Plan requests for clips that are neither held nor coming, and let them count as coming.
+        """Plan requests for clips that can be held and neither are nor come yet; let them count as coming.
 
         Each run is to be fetched with `fetch_claimed` or given up: whoever reads a clip in it waits for that.
         """
@@ -91,7 +91,9 @@ class ReadAhead:
             missing = [
                 clip
                 for clip in clips
-                if self._blocks.held_until(clip.file, clip.start) < clip.stop and not self._is_coming(*clip)
+                if clip.stop - clip.start <= self._blocks.budget_bytes
+                and self._blocks.held_until(clip.file, clip.start) < clip.stop
+                and not self._is_coming(*clip)
             ]
             runs = list(runs_of(missing))
             for run in runs:
@@ -111,10 +113,20 @@ class ReadAhead:
         """Let others fetch what was claimed."""
         self._settle(run, b"")
 
+    def holds(self, run: Run) -> bool:
+        """Say whether a run that was claimed is held as it was fetched."""
+        with self._changed:
+            return self._blocks.holds(run.file, run.start)
+
+    def let_go(self, run: Run) -> None:
+        """Let go of what nobody has read of a run that was claimed. It was not fetched in vain by reading."""
+        with self._changed:
+            self.account = self.account.after(-self._blocks.trim(run.file, run.start), 0)
+
     def _settle(self, run: Run, data: bytes) -> None:
         with self._changed:
             self._arrived(*run)
-            self.ledger = self.ledger.after(len(data), 0)
+            self.account = self.account.after(len(data), 0)
             self._blocks.add(run.file, run.start, data)
             self._changed.notify_all()
 
@@ -126,7 +138,7 @@ class ReadAhead:
     def _held(self, file: RemoteFile, offset: int, stop: int) -> bytes | None:
         data = self._blocks.take(file, offset, stop)
         if data is not None and self._blocks.hand_out(file, offset, stop - offset):
-            self.ledger = self.ledger.after(0, stop - offset)
+            self.account = self.account.after(0, stop - offset)
         return data
 
     def _is_coming(self, file: RemoteFile, offset: int, stop: int) -> bool:
@@ -144,7 +156,7 @@ class ReadAhead:
         follows = any(end is not None and 0 <= begin - end <= NEAR_BYTES for end in ends)
         # Half of the memory is for what nobody has asked for yet, a quarter of what is left of it for each.
         room = (self._blocks.budget_bytes // 2 - self._blocks.unread_bytes) // 4
-        end = stop + extra_bytes(self.ledger, stop - begin, follows=follows, room=room)
+        end = stop + extra_bytes(self.account, stop - begin, follows=follows, room=room)
         # Not what is held or comes already.
         others = (self._blocks.start_after(file, stop), *(start for start, _ in self._coming.get(file, ())))
         return min([end, *(start for start in others if start is not None and start >= stop)])

@@ -75,7 +75,7 @@ def fetch_range(file: RemoteFile, start: int, stop: int) -> bytes:
     """Return the bytes that `fetch_span` fetches, from the cache where there is one; errors as there."""
     if file.cache is None:
         return fetch_span(file, start, stop).data
-    return file.cache.read(file.path, start, stop, lambda first, last: fetch_span(file, first, last).data)
+    return file.cache.read(file.path, start, stop, lambda first, last: fetch_span(file, first, last))
 
 
 def fetch_size(file: RemoteFile) -> int:
@@ -89,12 +89,13 @@ def fetch_size(file: RemoteFile) -> int:
 def forget_range(file: RemoteFile, start: int, stop: int) -> None:
     """Let go of the bytes [start, stop), which turned out to be wrong: they are fetched anew the next time.
 
-    The Hub is asked again where the file is: what was there may have been replaced.
+    The server is asked again where the file is: what was there may have been replaced.
     """
     if file.cache is not None:
         file.cache.forget(file.path, start, stop)
-    if hub_place(file.root) is not None:
-        http_ranges().forget(_hub_url(file))
+    scheme = urlsplit(file.root).scheme
+    if scheme in ("hf", "http", "https"):
+        http_ranges().forget(_hub_url(file) if scheme == "hf" else _web_url(file))
 
 
 def _hub_url(file: RemoteFile) -> str:
@@ -159,10 +160,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_remember_for_the_child)
 
 
-def _from_web(file: RemoteFile, start: int, stop: int) -> Span:
+def _web_url(file: RemoteFile) -> str:
     # What follows a question mark stays at the end: it is a signature of storage services.
     parts = urlsplit(file.root)
-    url = urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(file.path)}"))
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(file.path)}"))
+
+
+def _from_web(file: RemoteFile, start: int, stop: int) -> Span:
+    url = _web_url(file)
     headers = {"user-agent": f"audio-flan/{__version__}"}
     return with_retries(lambda: http_ranges().read(url, start, stop, headers))
 
@@ -174,7 +179,9 @@ def _from_fsspec(file: RemoteFile, start: int, stop: int) -> Span:
         file_system, path = fsspec.core.url_to_fs(str(file))
         try:
             data = bytes(file_system.cat_file(path, start=start, end=stop))
-            return Span(data, file_system.size(path) if stop == 1 else None)
+            # The size takes a request: it is for `fetch_size`, and to tell an end of the file from a failure.
+            is_asked = stop == 1 or len(data) < stop - start
+            return Span(data, file_system.size(path) if is_asked else None)
         except (ConnectionError, TimeoutError) as error:
             raise TransientError(str(error)) from error
 

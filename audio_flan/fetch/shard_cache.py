@@ -1,17 +1,18 @@
 """A cache of shards on a local disk: what was fetched once is not fetched again."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Self
 
 from audio_flan.fetch.disk_blocks import BLOCK_BYTES, MIN_LIMIT_BYTES, DiskBlocks
+from audio_flan.fetch.http import Span
 from audio_flan.fetch.in_flight import in_flight
 
 SHARD_CACHE_BYTES: Final = 64 << 30
-Fetch = Callable[[int, int], bytes]
+Fetch = Callable[[int, int], Span]
 """Called with the first byte and the one after the last; gives fewer where the file ends before."""
 
 
@@ -70,18 +71,20 @@ class ShardCache:
         files, numbers = self._files(), range(start // BLOCK_BYTES, -(-stop // BLOCK_BYTES))
         names = {number: self._name(path, number) for number in numbers}
         blocks = {number: files.get(name) for number, name in names.items()}
-        missing = [number for number, block in blocks.items() if block is None]
+        missing = _missing(blocks)
         if missing:
             with in_flight().claim({names[number] for number in missing}):
                 # Another thread may have fetched some before the claim.
                 blocks |= {number: files.get(names[number]) for number in missing}
-                for first, last in _runs(number for number in missing if blocks[number] is None):
-                    fetched = fetch(first * BLOCK_BYTES, last * BLOCK_BYTES)
+                for first, last in _runs(_missing(blocks)):
+                    span = fetch(first * BLOCK_BYTES, last * BLOCK_BYTES)
                     for number in range(first, last):
                         begin = (number - first) * BLOCK_BYTES
-                        blocks[number] = block = fetched[begin : begin + BLOCK_BYTES]
-                        files.put(names[number], block)
-        data = b"".join(block for block in blocks.values() if block)
+                        blocks[number] = block = span.data[begin : begin + BLOCK_BYTES]
+                        # One that is short stays only where the file is known to end.
+                        if len(block) == BLOCK_BYTES or number * BLOCK_BYTES + len(block) == span.total:
+                            files.put(names[number], block)
+        data = b"".join(_up_to_the_end(blocks.values()))
         return data[start - numbers.start * BLOCK_BYTES : stop - numbers.start * BLOCK_BYTES]
 
     def forget(self, path: str, start: int, stop: int) -> None:
@@ -96,6 +99,25 @@ class ShardCache:
     def _name(self, path: str, number: int) -> str:
         parts = "\0".join((*self.root, path, str(number)))
         return blake2b(parts.encode(), digest_size=16).hexdigest()
+
+
+def _missing(blocks: Mapping[int, bytes | None]) -> list[int]:
+    """Return the numbers of blocks that are not kept; none after a block that ends the file."""
+    numbers = []
+    for number, block in blocks.items():
+        if block is None:
+            numbers.append(number)
+        elif len(block) < BLOCK_BYTES:
+            break
+    return numbers
+
+
+def _up_to_the_end(blocks: Iterable[bytes | None]) -> Iterator[bytes]:
+    """Yield blocks up to the first one that is short: there the file ends, or did when it was fetched."""
+    for block in blocks:
+        yield block or b""
+        if block is None or len(block) < BLOCK_BYTES:
+            return
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:

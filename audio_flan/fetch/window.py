@@ -14,15 +14,15 @@ NEAR_BYTES: Final = 16 << 10
 """A clip follows on another if no more than this lies between them: a tar header, columns of a row group."""
 
 
-class Ledger(NamedTuple):
+class Account(NamedTuple):
     """Bytes fetched, and those of them that were handed out: a clip counts once while it is held."""
 
     fetched: int = 0
     used: int = 0
 
-    def after(self, fetched: int, used: int) -> "Ledger":
-        """Return the ledger after so many bytes more."""
-        return Ledger(self.fetched + fetched, self.used + used)
+    def after(self, fetched: int, used: int) -> "Account":
+        """Return the account after so many bytes more."""
+        return Account(self.fetched + fetched, self.used + used)
 
     @property
     def allowance(self) -> int:
@@ -30,12 +30,12 @@ class Ledger(NamedTuple):
         return int(WASTE * self.used) - (self.fetched - self.used)
 
 
-def extra_bytes(ledger: Ledger, missing: int, *, follows: bool, room: int) -> int:
+def extra_bytes(account: Account, missing: int, *, follows: bool, room: int) -> int:
     """Return how many bytes beyond a clip to fetch with it.
 
     Parameters
     ----------
-    ledger : Ledger
+    account : Account
         With the clip counted as handed out and its `missing` bytes as fetched.
     missing : int
         Bytes of the clip that are not held.
@@ -46,4 +46,4 @@ def extra_bytes(ledger: Ledger, missing: int, *, follows: bool, room: int) -> in
     """
     if not follows:
         return 0
-    return max(0, min(ledger.allowance, MAX_WINDOW_BYTES - missing, room))
+    return max(0, min(account.allowance, MAX_WINDOW_BYTES - missing, room))

@@ -4,17 +4,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import wraps
 from threading import Lock
 from typing import Any
 
 import datasets
 import numpy as np
 
+from audio_flan.loading.examples import StreamExamples
 from audio_flan.loading.features import undecoded
-from audio_flan.loading.ordered_examples import OrderedExamples
+from audio_flan.loading.ordered_examples import OrderedExamples, Reseeded
 from audio_flan.release import Quarantine
+from audio_flan.streaming.share import whole
 
 _TABLE_FORMATS = ("arrow", "pandas", "polars")
+_SHUFFLE_OPTIONS = {"max_buffer_input_shards"}
+_FIXED_ORDER = getattr(datasets.iterable_dataset, "DataSourcesShufflingDisallowed", ())
+"""What ``datasets`` raises where the order must not change; older versions leave it as it is."""
 _one_at_a_time = Lock()
 
 
@@ -47,31 +53,43 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
     @property
     def quarantine(self) -> Quarantine:
         """Records and clips that the last pass did not give out, in this process (not in workers)."""
-        found: Quarantine = self._ex_iterable.quarantine
+        found: Quarantine = _rows_of(self._ex_iterable).quarantine
         return found
 
-    def shuffle(self, *args: Any, **kwargs: Any) -> datasets.IterableDataset:  # noqa: ANN401 - as the base class
+    def shuffle(
+        self,
+        seed: int | None = None,
+        generator: np.random.Generator | None = None,
+        buffer_size: int = 1000,
+        **options: Any,  # noqa: ANN401 - of the base class, which knows which there are
+    ) -> datasets.IterableDataset:
         """Return the rows in another order.
 
         Of a built form, ``shuffle(seed=...)`` gives the order of that seed, exactly and without a buffer, so
         that nothing is lost on resuming; ``set_epoch`` reshuffles. ``buffer_size`` has no meaning then. Of a
         release, it is ``IterableDataset.shuffle``: files are permuted, and rows in a buffer.
-        """
-        if not isinstance(self._ex_iterable, OrderedExamples):
-            return super().shuffle(*args, **kwargs)
-        return self._shuffled_exactly(*args, **kwargs)
 
-    def _shuffled_exactly(
-        self,
-        seed: int | None = None,
-        generator: np.random.Generator | None = None,
-        buffer_size: int | None = None,  # noqa: ARG002 - there is none
-        **_: object,
-    ) -> "AudioFlanStream":
-        chosen = np.random.default_rng(seed) if generator is None else deepcopy(generator)
-        exact = int(chosen.integers(1 << 62)) if seed is None or generator is not None else seed
+        Raises
+        ------
+        ValueError
+            After ``take`` or ``skip`` of a built form, which say of which order.
+        """
+        if unknown := options.keys() - _SHUFFLE_OPTIONS:
+            raise TypeError(f"shuffle() got an unexpected keyword argument {unknown.pop()!r}")
+        if not isinstance(_rows_of(self._ex_iterable), OrderedExamples):
+            return super().shuffle(seed=seed, generator=generator, buffer_size=buffer_size, **options)
+        if seed is None or generator is not None:
+            chosen = np.random.default_rng(seed) if generator is None else deepcopy(generator)
+            seed = int(chosen.integers(1 << 62))
+        try:
+            shuffled = self._ex_iterable.shuffle_data_sources(Reseeded(whole("seed", seed)))
+        except _FIXED_ORDER:
+            shuffled = self._ex_iterable
+        before, after = (_rows_of(each) for each in (self._ex_iterable, shuffled))
+        if after is before:
+            raise ValueError("these rows were taken or skipped of an order: shuffle first, then take or skip")
         return AudioFlanStream(
-            self._ex_iterable.shuffled(exact),
+            shuffled,
             info=self._info.copy(),
             split=self._split,
             formatting=self._formatting,
@@ -79,17 +97,60 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
             token_per_repo_id=self._token_per_repo_id,
         )
 
+    def shard(self, num_shards: int, index: int, contiguous: bool = True) -> datasets.IterableDataset:
+        """Return a shard; of a built form every `num_shards`-th row, whoever shares these out then."""
+        is_built = isinstance(_rows_of(self._ex_iterable), OrderedExamples)
+        return _ours(super().shard(num_shards, index, contiguous=True if is_built else contiguous))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next iteration go on at a state, in its epoch."""
+        super().load_state_dict(state_dict)
+        if "epoch" in state_dict:
+            self.set_epoch(state_dict["epoch"])
+
     def with_format(self, type: str | None = None, **kwargs: Any) -> datasets.IterableDataset:  # noqa: A002, ANN401
         """Return the dataset with another format, as ``IterableDataset.with_format`` does.
 
         The table formats have audio as it is stored, as cells.
         """
-        formatted = super().with_format(type, **kwargs)
+        formatted = _ours(super().with_format(type, **kwargs))
         if type in _TABLE_FORMATS:
             formatted._ex_iterable = self._ex_iterable.as_tables()  # noqa: SLF001 - it is one of ours
             stored = {name: undecoded(feature) for name, feature in self.features.items()}
             formatted._info.features = datasets.Features(stored)  # noqa: SLF001
         return formatted
+
+
+def _rows_of(examples: Any) -> Any:  # noqa: ANN401 - of ``datasets``, or ours
+    """Return our rows, out of what ``datasets`` has put around them."""
+    while not isinstance(examples, StreamExamples) and hasattr(examples, "ex_iterable"):
+        examples = examples.ex_iterable
+    return examples
+
+
+def _ours(dataset: datasets.IterableDataset) -> AudioFlanStream:
+    """Return what was made of a dataset of ours as one of ours: it shuffles and resumes as they do."""
+    own = AudioFlanStream.__new__(AudioFlanStream)
+    own.__dict__.update(dataset.__dict__)
+    return own
+
+
+def _kept(name: str) -> Any:  # noqa: ANN401 - a method of the base class
+    """Make a method that does what that of the base class does, and returns one of ours."""
+    of_base = getattr(datasets.IterableDataset, name)
+
+    @wraps(of_base)
+    def method(self: AudioFlanStream, *args: Any, **kwargs: Any) -> AudioFlanStream:  # noqa: ANN401
+        return _ours(of_base(self, *args, **kwargs))
+
+    return method
+
+
+for _name in (
+    "map", "filter", "select_columns", "remove_columns", "rename_column", "rename_columns", "add_column",
+    "cast", "cast_column", "batch", "take", "skip",
+):  # fmt: skip
+    setattr(AudioFlanStream, _name, _kept(_name))
 
 
 @contextmanager

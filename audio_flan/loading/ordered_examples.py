@@ -1,7 +1,6 @@
 """Rows of a built root as an examples iterable of ``datasets`` that is shuffled and shared out exactly."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
@@ -12,21 +11,36 @@ from audio_flan.release import Quarantine
 from audio_flan.streaming import Row
 from audio_flan.streaming.ordered import OrderedStream
 from audio_flan.streaming.share import Share
+from audio_flan.streaming.torch_dataset import is_loader_worker
 
-VIRTUAL_SHARDS: Final = 2**7 * 3**2 * 5 * 7 * 11 * 13
-"""What ``datasets`` is told that there are: a number that divides by any usual number of ranks and workers,
-as rows are shared out by position and not by file."""
+
+class _Shards(int):
+    """A number of shards that any other divides, as rows are shared out by position and not by file."""
+
+    def __mod__(self, other: int) -> int:
+        return 0
+
+
+VIRTUAL_SHARDS: Final = _Shards(1 << 20)
+"""What ``datasets`` is told that there are; it may list them, so that there must not be too many."""
 
 
 class Cut(NamedTuple):
-    """One call by which ``datasets`` takes a part: every `shards`-th row from `number` on.
+    """One call by which ``datasets`` divides the rows among nodes or DataLoader workers.
 
-    `among_ranks` is how it divides among nodes and DataLoader workers, and not how a user takes a shard.
+    Every `shards`-th row from `number` on is kept.
     """
 
     shards: int
     number: int
-    among_ranks: bool
+
+
+class Reseeded(np.random.Generator):
+    """Carries a seed through whatever ``datasets`` has put around the rows, to the rows themselves."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(np.random.PCG64(seed))
+        self.seed = seed
 
 
 class OrderedExamples(StreamExamples):
@@ -63,41 +77,46 @@ class OrderedExamples(StreamExamples):
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
         state: dict[str, Any] | None = self._state_dict
-        share = self._share()
-        start = self._start_of(state)
+        start, of_workers = self._start_of(state)
+        share = self._share(of_workers)
         rows = self._stream.walk(share, start)
         for key, (steps, row) in enumerate(rows):
             if not key:
                 self._last_pass[0] = self._stream.quarantine
             if state:
-                state |= self._stream.at(start + steps * share.world_size)
+                state |= self._stream.at(min(start + steps * share.world_size, self._stream.total))
+                if share.workers > 1 and is_loader_worker():
+                    state["workers"] = share.workers
             if row is not None:
                 yield key, row
         self._last_pass[0] = self._stream.quarantine
 
-    def _start_of(self, state: dict[str, Any] | None) -> int:
+    def _start_of(self, state: dict[str, Any] | None) -> tuple[int, int | None]:
+        """Return the position to begin at; and the number of workers, where the state is that of one."""
         if state is None:
-            return 0
+            return 0, None
         if state["stream"] != self._stream.identity:
             found, own = state["stream"], self._stream.identity
             raise ValueError(f"this is the state of {found!r}, and the dataset is {own!r}")
         self._stream.expect(state)
-        return int(state["position"])
+        return int(state["position"]), state.get("workers")
 
-    def _share(self) -> Share:
-        """Compose the cuts: of those among ranks, the last one is that of a worker, in a worker."""
-        torch_data = sys.modules.get("torch.utils.data")
-        in_worker = torch_data is not None and torch_data.get_worker_info() is not None
-        among = [cut for cut in self._cuts if cut.among_ranks]
-        ranks, workers = (among[:-1], among[-1:]) if in_worker else (among, [])
+    def _share(self, of_workers: int | None) -> Share:
+        """Compose the cuts: the last one is that of a worker, in a worker."""
+        ranks, workers = (self._cuts[:-1], self._cuts[-1:]) if is_loader_worker() else (self._cuts, ())
         rank, world_size = _composed(ranks)
-        worker, count = _composed([*workers, *(cut for cut in self._cuts if not cut.among_ranks)])
-        return Share(rank, world_size, self._stream.share.uneven, worker, count)
+        worker, count = _composed(workers)
+        if of_workers not in (None, count):
+            raise ValueError(f"this is the state of one of {of_workers} workers, and there are {count}")
+        # All but the last of as many rows that follow the state of a worker are for the others.
+        first = worker if of_workers is None else count - 1
+        return Share(rank, world_size, self._stream.share.uneven, first, count)
 
     def _init_state_dict(self) -> dict[str, Any]:
         self._state_dict = {
             "stream": self._stream.identity,
             **self._stream.at(0),
+            "workers": None,
             "type": type(self).__name__,
         }
         return self._state_dict
@@ -111,15 +130,22 @@ class OrderedExamples(StreamExamples):
         return self._with(self._stream.reordered(seed, 0), self._cuts)
 
     def shuffle_data_sources(self, generator: np.random.Generator) -> "OrderedExamples":
-        """Go to another epoch, if it has another order: ``datasets`` calls it for each but the first."""
+        """Go to another epoch, if it has another order: ``datasets`` calls it for each but the first.
+
+        With a `Reseeded`, give the rows in the order of its seed.
+        """
+        if isinstance(generator, Reseeded):
+            return self.shuffled(generator.seed)
         if self._stream.seed is None and self._stream.plan is None:
             return self
         epoch = _epoch_of(generator)
         return self._with(self._stream.reordered(self._stream.seed, epoch), self._cuts)
 
     def shard_data_sources(self, num_shards: int, index: int, contiguous: bool = True) -> "OrderedExamples":
-        """Keep every `num_shards`-th row."""
-        return self._with(self._stream, (*self._cuts, Cut(num_shards, index, not contiguous)))
+        """Keep every `num_shards`-th row: of all, or of those of a node when ``datasets`` divides them."""
+        if contiguous:  # as a user takes a shard, whose rows are the same whoever shares them out
+            return self._with(self._stream.part(index, num_shards), self._cuts)
+        return self._with(self._stream, (*self._cuts, Cut(num_shards, index)))
 
     def reshard_data_sources(self) -> "OrderedExamples":
         """Return itself: rows are shared out singly as it is."""
@@ -135,7 +161,7 @@ def _epoch_of(generator: np.random.Generator) -> int:
     return entropy if isinstance(entropy, int) else int(deepcopy(generator).integers(1 << 62)) + 1
 
 
-def _composed(cuts: list[Cut]) -> tuple[int, int]:
+def _composed(cuts: Sequence[Cut]) -> tuple[int, int]:
     """Return (index, shards) of a part of a part of ...: of every n-th, every m-th is every n*m-th."""
     index, shards = 0, 1
     for cut in cuts:

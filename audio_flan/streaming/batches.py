@@ -4,12 +4,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from audio_flan.streaming.batch_plan import BatchRule, Planner
 from audio_flan.streaming.engine import RowStream
 from audio_flan.streaming.rows import Row
-from audio_flan.streaming.torch_dataset import TorchDataset, loader_worker
+from audio_flan.streaming.share import whole
+from audio_flan.streaming.torch_dataset import Passes, TorchDataset, loader_worker
 
 if TYPE_CHECKING:
     from audio_flan.streaming.ordered import OrderedStream
@@ -69,6 +71,9 @@ def batches(
             f"{stream.source.root} is a release: the lengths of its clips are not known in advance; "
             "`audio-flan build` makes a form that is put into batches"
         )
+    for name, bound in (("max_seconds", max_seconds), *(("buckets", bound) for bound in buckets)):
+        if bound is not None and not isfinite(bound):
+            raise ValueError(f"{name} must be finite, got {bound!r}")
     limit = None if max_seconds is None else round(max_seconds * 1e6)
     bounds = tuple(round(bound * 1e6) for bound in buckets)
     return Batches(stream, BatchRule(batch_size, limit, bounds, drop_last), collate)
@@ -94,7 +99,7 @@ class _Planned(NamedTuple):
     after: _Mark
 
 
-class Batches(TorchDataset):
+class Batches(TorchDataset["_Mark"]):
     """Batches of the rows of one rank: the same for any number of threads and of workers.
 
     Which rows make a batch follows from the lengths in the rows, before any clip is read; a row that
@@ -115,10 +120,12 @@ class Batches(TorchDataset):
         self.stream, self.rule, self._collate = stream, rule, collate
         self._lengths = RowGroups(stream.source, stream.files, _SECONDS_COLUMNS)
         self._mark = _Mark()
-        self._resume: _Mark | None = None
+        self._passes = Passes(stream.epoch)
 
     def __iter__(self) -> Iterator[Any]:
-        self._mark, self._resume = self._resume or _Mark(), None
+        if self._passes.epoch != self.stream.epoch:  # another process has gone to it; this one is a worker
+            self.stream.set_epoch(self._passes.epoch)
+        self._mark = self._take_resume() or _Mark()
         return self._batches(self._mark)
 
     def _batches(self, mark: _Mark) -> Iterator[Any]:
@@ -171,8 +178,14 @@ class Batches(TorchDataset):
             yield from zip(some, self._lengths.microseconds(*places).tolist(), strict=True)
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to the beginning of an epoch; shuffled, each has another order."""
+        """Go to the beginning of an epoch; shuffled, each has another order.
+
+        After `load_state_dict` with a state of this very epoch, it stays where the state says.
+        """
+        if whole("epoch", epoch) == self.stream.epoch and self._resume is not None:
+            return
         self.stream.set_epoch(epoch)
+        self._passes.restart(epoch)
         self._mark, self._resume = _Mark(), None
 
     def state_dict(self) -> dict[str, Any]:
@@ -189,8 +202,13 @@ class Batches(TorchDataset):
 
         The process that has the DataLoader counts the batches; it plans them again, and reads no clip.
         """
-        begin = self._resume or _Mark()
+        if batches < 0:
+            raise ValueError(f"batches must be 0 or more, got {batches}")
+        # Workers that begin a second pass begin it at the start of the epoch.
+        begin = (self._resume if self._passes.most < 2 else None) or _Mark()
         last = next(islice(self._plan(begin), batches - 1, None), None) if batches else None
+        if batches and last is None:
+            raise ValueError(f"there are fewer than {batches} batches to the end of the epoch")
         return self._state(begin if last is None else last.after)
 
     def _state(self, mark: _Mark) -> dict[str, Any]:
@@ -227,6 +245,7 @@ class Batches(TorchDataset):
             if state.get(name) != value:
                 message = f"this is the state of batches with the {name} {state.get(name)!r}, not {value!r}"
                 raise ValueError(message)
+        self._resume = None
         self.set_epoch(state["epoch"])
         self.stream.expect(state)
         if self.rule.counts_rows:

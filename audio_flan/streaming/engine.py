@@ -26,7 +26,7 @@ from audio_flan.streaming.rows import (
     Wish,
     check_columns,
 )
-from audio_flan.streaming.share import Share, Uneven
+from audio_flan.streaming.share import Share, Uneven, whole
 from audio_flan.streaming.source import RowSource
 from audio_flan.taxonomy import UnknownNameError, resolve_config
 from audio_flan.taxonomy.errors import nearest_names
@@ -172,8 +172,8 @@ def stream(
         cast("ShardRows", source),
         wish,
         share,
-        seed=seed if shuffle else None,
-        epoch=epoch,
+        seed=whole("seed", seed) if shuffle else None,
+        epoch=whole("epoch", epoch),
         plan=plan,
         ledger=Ledger.at(ledger),
     )

@@ -10,8 +10,8 @@ Positions are cut into blocks. How many draws of each leaf there are before a bl
 those draws: of a block, all draws that have to stand in it are placed, in whatever order, and the slots that
 they leave open go to draws that may wait. So a block is computed alone when a position in it is asked for.
 
-Shuffled, draws change places with others wherever both stay in their windows: what ranks or workers get is
-then no regular pattern of leaves.
+Shuffled, the draws of a block stand somewhere in their windows by chance (`RandomTurns`): what ranks or
+workers get is then no regular pattern of leaves, as it is where the earliest deadline always comes first.
 """
 
 from collections import OrderedDict
@@ -19,19 +19,16 @@ from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from audio_flan.streaming.hashes import Key, hashes
+from audio_flan.streaming.hashes import Key
 from audio_flan.streaming.order import Numbers, ranges
+from audio_flan.streaming.random_turns import RandomTurns, into_windows
 
 INTERLEAVE_VERSION: Final = 1
 """Raise it whenever the same plan is interleaved in another way."""
 BLOCK_POSITIONS: Final = 1 << 16
-_SWAPS: Final = (
-    1, 2, 1, 4, 1, 8, 1, 16, 1, 2, 32, 1, 64, 1, 4, 128, 1, 2, 1, 256, 1, 8, 1, 512, 1, 2, 1, 4, 1, 1,
-)  # fmt: skip
-"""Distances over which draws change places, one after the other."""
 _BLOCKS_KEPT: Final = 4
+_COUNTS_KEPT: Final = 64
 _MOST_ROWS: Final = 3_000_000_000
 """Rows of a plan for which positions times targets are whole numbers of 64 bits."""
 
@@ -57,7 +54,6 @@ class Interleave:
         int64, shape (leaves,): rows of each, all positive.
     key : numpy.uint64, optional
         Decides between orders; None for the earliest deadline first, and the first of several leaves.
-
     block_positions : int
         Positions that are computed together. It makes no difference to the counts, but to the order.
 
@@ -70,12 +66,15 @@ class Interleave:
     def __init__(
         self, targets: Numbers, key: Key | None = None, block_positions: int = BLOCK_POSITIONS
     ) -> None:
-        self._targets, self._key, self._block_positions = targets, key, block_positions
+        self._targets, self._block_positions = targets, block_positions
         self._total = int(targets.sum())
         if self._total > _MOST_ROWS:
             raise ValueError(f"the plan draws {self._total:,} rows, a stream has at most {_MOST_ROWS:,}")
+        self._turns = None if key is None else RandomTurns(targets, key)
         self._known = {0: np.zeros_like(targets)}
-        """How many draws of each leaf there are before a block, for the blocks that somebody asked for."""
+        """How many draws of each leaf there are before a block, for some blocks."""
+        self._mark = (0, self._mark_of(0))
+        """The block of the mark that was asked for last, and that mark: there is one for every row."""
         self._recent: OrderedDict[int, Block] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -107,8 +106,9 @@ class Interleave:
     def mark(self, position: int) -> str:
         """Return what spares another one counting up to a position: a bit for each leaf, in hex."""
         number = min(position, self._total - 1) // self._block_positions
-        ahead = self._counts_before(number) > self._targets * (number * self._block_positions) // self._total
-        return np.packbits(ahead).tobytes().hex()
+        if self._mark[0] != number:
+            self._mark = (number, self._mark_of(number))
+        return self._mark[1]
 
     def settle(self, position: int, mark: str) -> None:
         """Take over the mark of the same plan for a position.
@@ -124,35 +124,44 @@ class Interleave:
         counts = self._targets * start // self._total + ahead
         if int(counts.sum()) != start:
             raise ValueError(f"the mark {mark!r} is not that of position {position} of this plan")
-        self._known[number] = counts
+        self._keep(number, counts)
+
+    def _mark_of(self, number: int) -> str:
+        ahead = self._counts_before(number) > self._targets * (number * self._block_positions) // self._total
+        return np.packbits(ahead).tobytes().hex()
 
     def _counts_before(self, number: int) -> Numbers:
         """Return how many draws of each leaf there are before a block; of the last and one, all."""
         nearest = max(known for known in self._known if known <= number)
+        counts = self._known[nearest]
         for i in range(nearest, number):
             start = i * self._block_positions
             end = min(start + self._block_positions, self._total)
-            self._known[i + 1] = _counts_after(self._known[i], self._targets, start, end)
-        return self._known[number]
+            counts = _counts_after(counts, self._targets, start, end)
+            self._keep(i + 1, counts)
+        return counts
+
+    def _keep(self, number: int, counts: Numbers) -> None:
+        """Keep the counts before a block: those of the first, and ever fewer of the others."""
+        if len(self._known) >= _COUNTS_KEPT:
+            for every_other in sorted(self._known)[2::2]:
+                del self._known[every_other]
+        self._known[number] = counts
 
     def _block(self, number: int) -> Block:
         start = number * self._block_positions
-        after, before = self._counts_before(number + 1), self._counts_before(number)
+        before, after = self._counts_before(number), self._counts_before(number + 1)
         leaves = np.repeat(np.arange(len(before)), after - before)
         draws = before[leaves] + ranges(after - before)
         targets = self._targets[leaves]
         releases = np.maximum(draws * self._total // targets - start, 0)
         deadlines = np.minimum(-(-(draws + 1) * self._total // targets) - start, len(draws)) - 1
-        ties = np.arange(len(draws))
-        if self._key is not None:
-            ties = np.argsort(hashes(self._key, leaves, draws), kind="stable")
-        placed = _earliest_deadline_first(releases[ties], deadlines[ties])
-        placed = ties[placed]
-        if self._key is not None:
-            chance = hashes(~self._key, start + np.arange(len(draws)), np.zeros_like(draws))
-            _change_places(placed, releases, deadlines, chance)
+        if self._turns is None:
+            leaves = leaves[_earliest_deadline_first(releases, deadlines)]
+        else:
+            slots = np.argsort(self._turns.leaves(before, after, start), kind="stable")
+            leaves[into_windows(slots, releases, deadlines)] = leaves.copy()
         # Draws of a leaf are numbered as they stand: among themselves they may have changed places.
-        leaves = leaves[placed]
         by_leaf = np.argsort(leaves, kind="stable")
         draws[by_leaf] = draws.copy()
         return Block(start, leaves, draws)
@@ -209,16 +218,3 @@ def _earliest_deadline_first(releases: Numbers, deadlines: Numbers) -> Numbers:
         first = end
         placed.append(heappop(waiting)[1])
     return np.array(placed, np.int64)
-
-
-def _change_places(
-    placed: Numbers, releases: Numbers, deadlines: Numbers, chance: NDArray[np.uint64]
-) -> None:
-    """Let draws change places, by chance, with others some positions away, as their windows allow."""
-    for turn, distance in enumerate(_SWAPS):
-        here = np.arange(len(placed) - distance)
-        here = here[((here + turn * (distance // 2 + 1)) // distance) % 2 == 0]
-        one, other = placed[here], placed[here + distance]
-        may = (releases[other] <= here) & (deadlines[one] >= here + distance)
-        may &= (chance[here] >> np.uint64(turn)) % 2 == 1
-        placed[here[may]], placed[here[may] + distance] = other[may], one[may]

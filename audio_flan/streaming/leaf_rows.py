@@ -116,7 +116,7 @@ class LeafRows:
         from audio_flan.streaming.filtered_rows import passing_rows  # and polars with it
 
         tasks = {task for task, _, _ in self._keys}
-        own = [task for file in files for task in [_task_of(source, file)] * len(file.groups)]
+        own = [task for file in files for task in [task_of_file(source, file)] * len(file.groups)]
         wanted = [group for group, task in enumerate(own) if task in tasks]
         self._kept = passing_rows(source, list(files), wanted, row_filter)
         found: dict[LeafKey, list[tuple[int, int]]] = {}
@@ -127,7 +127,14 @@ class LeafRows:
         return {key: LeafGroups(*np.array(pairs, np.int64).T) for key, pairs in found.items()}
 
 
-def _task_of(source: ShardRows, file: FileFacts) -> str:
+def task_of_file(source: ShardRows, file: FileFacts) -> str:
+    """Return the task of the rows of a file.
+
+    Raises
+    ------
+    ManifestError
+        When it is no row file.
+    """
     named = split_of_row_file(file.path)
     if named is None:
         raise ManifestError(f"{source.root}: {file.path} is no row file")
@@ -138,7 +145,7 @@ def _by_manifest(source: ShardRows, files: Sequence[FileFacts]) -> dict[LeafKey,
     found: dict[LeafKey, list[tuple[Numbers, Numbers]]] = {}
     first = 0
     for file in files:
-        task = _task_of(source, file)
+        task = task_of_file(source, file)
         if sum(sum(leaf.groups) for leaf in file.leaves) != file.rows:
             message = (
                 f"{source.root}: the manifest does not say which corpora the row groups of {file.path} have"

@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Self
-from uuid import uuid4
 
 import numpy as np
 
@@ -14,8 +13,9 @@ from audio_flan.streaming.ledger_file import (
     LEDGER_SUFFIX,
     Chunk,
     LedgerHeader,
-    append_chunk,
-    create_ledger_file,
+    append,
+    chunk_bytes,
+    header_bytes,
 )
 from audio_flan.streaming.rows import Row
 
@@ -43,10 +43,19 @@ class Ledger:
 
 
 class Given:
-    """Notes the rows of one pass. Use it with ``with``: what is left is written at the end."""
+    """Notes the rows of one pass. Use it with ``with``: what is left is written at the end.
 
-    def __init__(self, ledger: Ledger, header: LedgerHeader, epoch: int) -> None:
-        self._ledger, self._header, self._epoch = ledger, header, epoch
+    Parameters
+    ----------
+    ledger : Ledger
+    header : LedgerHeader
+    worker : int
+        Number of the worker of a DataLoader, for the name of the file.
+    """
+
+    def __init__(self, ledger: Ledger, header: LedgerHeader, worker: int = 0) -> None:
+        self._header = header
+        self._path = ledger.folder / f"{header.rank:05d}-{worker:03d}-{header.pass_id}{LEDGER_SUFFIX}"
         self._file: BinaryIO | None = None
         self._rows: list[tuple[int, int, bool]] = []
         self._written = time.monotonic()
@@ -55,22 +64,30 @@ class Given:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._write()
-        if self._file:
-            self._file.close()
+        try:
+            self._write()
+        finally:
+            if self._file:
+                self._file.close()
 
     def noted(
-        self, rows: Iterable[tuple[int, int, int, Row | None]]
+        self, rows: Iterable[tuple[int, int, Row | None]]
     ) -> Generator[tuple[int, Row | None], None, None]:
-        """Yield steps and rows, each noted before.
+        """Yield the steps made and rows, each noted before.
 
         Parameters
         ----------
-        rows : iterable of (steps, position, number, row)
-            The number is that of the row in the row files, one after the other; the row None where skipped.
+        rows : iterable of (steps, number, row)
+            The steps that the rank has made with this one; the number of the row in the row files, one after
+            the other; and the row, None where skipped.
+
+        Raises
+        ------
+        OSError
+            When they cannot be written, as to a disk that is full.
         """
-        for steps, position, number, row in rows:
-            self._rows.append((position, number, row is None))
+        for steps, number, row in rows:
+            self._rows.append((steps - 1, number, row is None))
             if len(self._rows) == _CHUNK_ROWS or time.monotonic() - self._written > _CHUNK_S:
                 self._write()
             yield steps, row
@@ -78,13 +95,11 @@ class Given:
     def _write(self) -> None:
         if not self._rows:
             return
+        steps, numbers, skipped = zip(*self._rows, strict=True)
+        self._rows, self._written = [], time.monotonic()  # what fails now is not tried again at the end
+        data = chunk_bytes(Chunk(np.array(steps, np.int64), np.array(numbers, np.int64), np.array(skipped)))
         if self._file is None:
-            self._ledger.folder.mkdir(parents=True, exist_ok=True)
-            name = f"{self._header.rank:05d}-{self._header.worker:03d}-{uuid4().hex}{LEDGER_SUFFIX}"
-            self._file = create_ledger_file(self._ledger.folder / name, self._header)
-        positions, numbers, skipped = zip(*self._rows, strict=True)
-        chunk = Chunk(
-            self._epoch, np.array(positions, np.int64), np.array(numbers, np.int64), np.array(skipped, bool)
-        )
-        append_chunk(self._file, chunk)
-        self._rows, self._written = [], time.monotonic()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("xb", buffering=0)
+            data = header_bytes(self._header) + data
+        append(self._file, self._path, data)

@@ -1,10 +1,11 @@
-"""The files of a ledger: which rows were given out, in chunks that are appended and whole or not there.
+"""The files of a ledger: which rows a pass has given out, in chunks that are appended and whole or not there.
 
 A file begins with a line of JSON, its header. Each chunk has a head (magic, bytes of its body, and their
-XXH3) and a body: MessagePack, deflated. A chunk that a crash has cut off is left out by the reader, and
-counted.
+XXH3) and a body: MessagePack, deflated. The header is written together with the first chunk. What a crash
+has cut off is left out by the reader, and counted.
 """
 
+import json
 import os
 import struct
 import zlib
@@ -17,8 +18,10 @@ import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from audio_flan.streaming.order import Numbers
+from audio_flan.streaming.share import Share, Uneven, whole
 
-LEDGER_VERSION: Final = 1
+LEDGER_VERSION: Final = 2
+"""Raise it whenever a file of the same rows comes to say something else."""
 LEDGER_SUFFIX: Final = ".ledger"
 _HEAD: Final = struct.Struct("<4sIQ")
 _MAGIC: Final = b"rows"
@@ -31,75 +34,137 @@ class LedgerError(ValueError):
 
 
 class LedgerHeader(msgspec.Struct, frozen=True):
-    """Whose rows they are: of which stream, and which rank and worker.
+    """Whose rows they are: those of one pass, of a rank or of one of its workers, through a stream.
 
-    ``stream`` is the identity of the stream, ``plan`` the hash of its plan.
+    Attributes
+    ----------
+    ledger : int
+        The version of the file.
+    pass_id : str
+        No other pass has it; copies of a file do.
+    stream : str
+        The identity of the stream.
+    config : str
+    splits : tuple of str
+    seed : int or None
+    plan : str or None
+        The hash of the plan.
+    part : tuple of int
+        Of how many parts of the stream it is which: (index, parts).
+    epoch : int
+    start : int
+        Position at which the pass began.
+    rank, world_size, uneven
+        As in `Share`: with the start, they say which position each step is.
+
+    Raises
+    ------
+    ValueError
+        For a part, an epoch, a start or a rank that there cannot be.
     """
 
     ledger: int
+    pass_id: str
     stream: str
-    revision: str
     config: str
     splits: tuple[str, ...]
     seed: int | None
     plan: str | None
+    part: tuple[int, int]
+    epoch: int
+    start: int
     rank: int
     world_size: int
-    worker: int
+    uneven: Uneven
+
+    def __post_init__(self) -> None:
+        index, parts = self.part
+        if not 0 <= index < parts:
+            raise ValueError(f"there is no part {index} of {parts}")
+        whole("epoch", self.epoch)
+        whole("start", self.start)
+        _ = self.share
+
+    @property
+    def share(self) -> Share:
+        """The part of the rank."""
+        return Share(self.rank, self.world_size, self.uneven)
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Some rows of an epoch, in the order in which they were given out.
+    """Some rows of a pass, in the order in which they were given out.
 
-    ``positions`` are those in the order of the epoch, ``rows`` their numbers in the row files one after the
-    other, both int64 of shape (rows,); ``skipped`` says which were left out, bool of shape (rows,).
+    ``steps`` are those of the rank, from 0, ``rows`` their numbers in the row files one after the other, both
+    int64 of shape (rows,); ``skipped`` says which were left out, bool of shape (rows,).
     """
 
-    epoch: int
-    positions: Numbers
+    steps: Numbers
     rows: Numbers
     skipped: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 
 
+class _Version(msgspec.Struct):
+    ledger: int
+
+
 class _Body(msgspec.Struct, array_like=True):
-    epoch: int
-    positions: bytes
+    steps: bytes
     rows: bytes
     skipped: bytes
 
 
-def create_ledger_file(path: Path, header: LedgerHeader) -> BinaryIO:
-    """Create the file of one rank and worker; it must not be there."""
-    file = path.open("xb", buffering=0)
-    file.write(msgspec.json.encode(header) + b"\n")
-    return file
+def header_bytes(header: LedgerHeader) -> bytes:
+    """Return what a file begins with."""
+    return json.dumps(msgspec.to_builtins(header)).encode() + b"\n"
 
 
-def append_chunk(file: BinaryIO, chunk: Chunk) -> None:
-    """Append a chunk, with one write."""
+def chunk_bytes(chunk: Chunk) -> bytes:
+    """Return what a file has of a chunk."""
     skipped = np.packbits(chunk.skipped).tobytes() if chunk.skipped.any() else b""
-    body = _Body(chunk.epoch, _packed(chunk.positions), _packed(chunk.rows), skipped)
+    body = _Body(_packed(chunk.steps), _packed(chunk.rows), skipped)
     data = zlib.compress(msgspec.msgpack.encode(body), 1)
-    file.write(_HEAD.pack(_MAGIC, len(data), xxh3_64_intdigest(data)) + data)
+    return _HEAD.pack(_MAGIC, len(data), xxh3_64_intdigest(data)) + data
 
 
-def read_header(path: Path) -> LedgerHeader:
-    """Read the header of a file.
+def append(file: BinaryIO, path: Path, data: bytes) -> None:
+    """Append data to an unbuffered file, with one write unless the disk takes less; all of it or nothing.
+
+    Raises
+    ------
+    OSError
+        When not all can be written; it names the file, which is as it was.
+    """
+    begin, left = file.tell(), memoryview(data)
+    try:
+        while left:
+            left = left[file.write(left) :]
+    except OSError as error:
+        file.truncate(begin)
+        file.seek(begin)
+        raise OSError(error.errno, f"{error.strerror} (the ledger)", str(path)) from error
+
+
+def read_header(path: Path) -> LedgerHeader | None:
+    """Read the header of a file; None where a crash has cut it off.
 
     Raises
     ------
     LedgerError
         When it is no ledger, or of another version.
     """
+    if not path.is_file():
+        raise LedgerError(f"{path} is no file")
     with path.open("rb") as file:
         line = file.readline(_MOST_HEADER_BYTES)
+    if not line.endswith(b"\n") and len(line) < _MOST_HEADER_BYTES:
+        return None
     try:
-        header = msgspec.json.decode(line, type=LedgerHeader)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        version = msgspec.json.decode(line, type=_Version).ledger
+        if version == LEDGER_VERSION:
+            return msgspec.json.decode(line, type=LedgerHeader)
+    except ValueError as error:  # also those of msgspec and of the header itself
         raise LedgerError(f"{path} is no ledger: {error}") from None
-    if header.ledger != LEDGER_VERSION:
-        raise LedgerError(f"{path} is a ledger of version {header.ledger}, expected {LEDGER_VERSION}")
-    return header
+    raise LedgerError(f"{path} is a ledger of version {version}, expected {LEDGER_VERSION}")
 
 
 def read_chunks(path: Path, cut_off: Callable[[Path], None]) -> Iterator[Chunk]:
@@ -115,7 +180,7 @@ def read_chunks(path: Path, cut_off: Callable[[Path], None]) -> Iterator[Chunk]:
         file.readline(_MOST_HEADER_BYTES)
         while True:
             place = file.tell()
-            if place == size:
+            if place >= size:
                 return
             head = file.read(_HEAD.size)
             if len(head) < _HEAD.size:
@@ -126,7 +191,11 @@ def read_chunks(path: Path, cut_off: Callable[[Path], None]) -> Iterator[Chunk]:
                 return cut_off(path)
             if magic != _MAGIC or xxh3_64_intdigest(data) != digest:
                 raise LedgerError(f"{path} is damaged at byte {place:,}")
-            yield _chunk(zlib.decompressobj().decompress(data, _MOST_BODY_BYTES))
+            try:
+                chunk = _chunk(zlib.decompressobj().decompress(data, _MOST_BODY_BYTES))
+            except (ValueError, zlib.error) as error:
+                raise LedgerError(f"{path} is damaged at byte {place:,}: {error}") from None
+            yield chunk
 
 
 def _packed(numbers: Numbers) -> bytes:
@@ -140,9 +209,12 @@ def _unpacked(data: bytes) -> Numbers:
 
 
 def _chunk(data: bytes) -> Chunk:
+    """Return a chunk; `ValueError` for what is none."""
     body = msgspec.msgpack.decode(data, type=_Body)
-    positions = _unpacked(body.positions)
-    skipped = np.zeros(len(positions), bool)
+    steps, rows = _unpacked(body.steps), _unpacked(body.rows)
+    if len(rows) != len(steps) or len(body.skipped) not in (0, -(-len(steps) // 8)):
+        raise ValueError(f"it has {len(steps)} steps, {len(rows)} rows and {len(body.skipped)} bytes of bits")
+    skipped = np.zeros(len(steps), bool)
     if body.skipped:
-        skipped = np.unpackbits(np.frombuffer(body.skipped, np.uint8), count=len(positions)).astype(bool)
-    return Chunk(body.epoch, positions, _unpacked(body.rows), skipped)
+        skipped = np.unpackbits(np.frombuffer(body.skipped, np.uint8), count=len(steps)).astype(bool)
+    return Chunk(steps, rows, skipped)

@@ -3,12 +3,12 @@
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate, islice
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
+from uuid import uuid4
 
-import numpy as np
 from xxhash import xxh3_64_hexdigest
 
 from audio_flan.mixing import Plan, PlanError
@@ -28,11 +28,12 @@ from audio_flan.streaming.ledger import Given, Ledger
 from audio_flan.streaming.ledger_file import LEDGER_VERSION, LedgerHeader
 from audio_flan.streaming.mixed_order import MixedOrder
 from audio_flan.streaming.order import BLOCK_ROWS, LANES, ORDER_VERSION, Numbers, Order
+from audio_flan.streaming.part_order import PartOrder
 from audio_flan.streaming.row_groups import RowGroups
 from audio_flan.streaming.rows import QUARANTINE_LIMIT, Place, Row, Wish
 from audio_flan.streaming.shard_rows import ShardRows, columns_to_read
-from audio_flan.streaming.share import Share
-from audio_flan.streaming.torch_dataset import TorchDataset, loader_worker
+from audio_flan.streaming.share import Share, whole
+from audio_flan.streaming.torch_dataset import Passes, TorchDataset, loader_worker
 
 _ROWS_AT_ONCE: Final = BLOCK_ROWS * LANES
 """Rows that are made together."""
@@ -40,7 +41,7 @@ _MIXED_ROWS_AT_ONCE: Final = 4096
 """The same for a plan, whose leaves are read in many places; where sound is not in the rows."""
 
 
-class OrderedStream(TorchDataset):
+class OrderedStream(TorchDataset["_Mark"]):
     """Rows of a config and its splits, in the order of one epoch; the next iteration goes on in the same.
 
     Iterating starts at the beginning of the epoch, or once where `load_state_dict` points to. In a worker of
@@ -84,27 +85,39 @@ class OrderedStream(TorchDataset):
         self._groups = RowGroups(source, self.files, columns_to_read(wish))
         self._leaves = [leaf for leaf in plan.leaves if leaf.target] if plan else []
         self._leaf_rows = LeafRows(source, self.files, self._leaves, plan.row_filter) if plan else None
-        self._order = self._make_order()
+        self._part = 0, 1
+        """Which of how many parts of the order it is."""
+        self._passes = Passes(epoch)
+        self._go_to(epoch)
         self.quarantine = Quarantine(QUARANTINE_LIMIT)
-        self._start = self._steps = 0
-        """Position at which the pass began, and steps that the rank has made since."""
-        self._resume: int | None = None
 
     def __iter__(self) -> Iterator[Row]:
-        start, self._resume = self._resume or 0, None
-        self._start, self._steps = start, 0
-        return self._rows(start)
+        if self._passes.epoch != self.epoch:  # another process has gone to it; this one is a worker
+            self._go_to(self._passes.epoch)
+        mark = self._take_resume() or _Mark()
+        worker, workers = loader_worker()
+        if mark.workers not in (None, workers):
+            message = f"this is the state of one of {mark.workers} workers, and there are {workers}"
+            raise ValueError(message)
+        # All but the last of as many rows that follow are for the others.
+        share = replace(self.share, worker=worker if mark.workers is None else workers - 1, workers=workers)
+        self._pass = _Pass(mark, self._order)
+        return self._rows(self._pass, share)
 
-    def _rows(self, start: int) -> Iterator[Row]:
-        share = self._worker_share()
-        for steps, row in self.walk(share, start):
-            self._steps = steps
+    def _rows(self, begun: "_Pass", share: Share) -> Iterator[Row]:
+        for steps, row in self.walk(share, begun.mark.position, order=begun.order):
+            begun.steps = steps
             if row is not None:
                 yield row
-        self._steps = share.steps(start, len(self._order))
+        begun.steps = share.steps(begun.mark.position, len(begun.order))
 
     def walk(
-        self, share: Share, start: int, steps: Iterable[int] | None = None
+        self,
+        share: Share,
+        start: int,
+        steps: Iterable[int] | None = None,
+        *,
+        order: PartOrder | None = None,
     ) -> Generator[tuple[int, Row | None], None, None]:
         """Yield the rows of a share from a position on, with the steps made; None for one that is skipped.
 
@@ -116,9 +129,14 @@ class OrderedStream(TorchDataset):
         start : int
         steps : iterable of int, optional
             Steps to make, in any order; None for those of the share.
+        order : PartOrder, optional
+            By default that of the epoch at which the stream is when the first row is asked for.
         """
+        order = order or self._order
         self.quarantine = quarantine = Quarantine(QUARANTINE_LIMIT)
-        rows = self._stored_rows(share, start, share.own_steps(start, self.total) if steps is None else steps)
+        rows = self._stored_rows(
+            order, share, start, share.own_steps(start, len(order)) if steps is None else steps
+        )
         ahead = ClipsAhead(self.source, rows, self._piece_bytes) if self._fetches else nullcontext(rows)
         with ahead as stored:
             jobs = (
@@ -131,12 +149,13 @@ class OrderedStream(TorchDataset):
             if self.ledger is None:
                 yield from ((steps, row) for (steps, _), row in given)
             else:
-                yield from self._noted(self.ledger, share, start, given)
+                yield from self._noted(self.ledger, order, share, start, given)
         warn_of_quarantine(quarantine, self.wish.config.name, self.source.root)
 
     def _noted(
         self,
         ledger: Ledger,
+        order: PartOrder,
         share: Share,
         start: int,
         given: Iterable[tuple[tuple[int, Place], Row | None]],
@@ -144,43 +163,38 @@ class OrderedStream(TorchDataset):
         """Yield steps and rows, each noted in the ledger before."""
         header = LedgerHeader(
             LEDGER_VERSION,
-            self.identity,
-            self.source.manifest.revision,
-            self.wish.config.name,
-            self.wish.splits,
-            self.seed,
-            self.plan.hash if self.plan else None,
-            share.rank,
-            share.world_size,
-            loader_worker()[0],
+            pass_id=uuid4().hex,
+            stream=self.identity,
+            config=self.wish.config.name,
+            splits=self.wish.splits,
+            seed=self.seed,
+            plan=self.plan.hash if self.plan else None,
+            part=self._part,
+            epoch=order.epoch,
+            start=start,
+            rank=share.rank,
+            world_size=share.world_size,
+            uneven=share.uneven,
         )
-        firsts = dict(
-            zip(
-                (file.path for file in self.files),
-                accumulate((file.rows for file in self.files), initial=0),
-                strict=False,
-            )
-        )
-        rows = (
-            (steps, share.position(start, self.total, steps - 1), firsts[place.file] + place.line - 1, row)
-            for (steps, place), row in given
-        )
-        with Given(ledger, header, self.epoch) as pass_:
-            yield from pass_.noted(rows)
+        rows = ((steps, self._groups.number_of(place), row) for (steps, place), row in given)
+        with Given(ledger, header, loader_worker()[0]) as noting:
+            yield from noting.noted(rows)
 
-    def _stored_rows(self, share: Share, start: int, steps: Iterable[int]) -> Iterator[StoredRow]:
+    def _stored_rows(
+        self, order: PartOrder, share: Share, start: int, steps: Iterable[int]
+    ) -> Iterator[StoredRow]:
         """Yield the rows of some steps, their audio as it is stored."""
         left, at_once = iter(steps), 1  # the first row shall not wait for others
         most = _MIXED_ROWS_AT_ONCE if self.plan and self.source.form == "indexed" else _ROWS_AT_ONCE
         while some := list(islice(left, at_once)):
             at_once = min(2 * at_once, most)
-            rows = self._groups.rows(*self.places(share, start, some))
+            rows = self._groups.rows(*order.places(share.positions(start, len(order), some)))
             for step, (place, row) in zip(some, rows, strict=True):
                 yield StoredRow(step, place, row)
 
     def places(self, share: Share, start: int, steps: Sequence[int]) -> tuple[Numbers, Numbers]:
         """Return the row group of the row of each step, and its number in it."""
-        return self._order.places(np.array([share.position(start, self.total, step) for step in steps]))
+        return self._order.places(share.positions(start, self.total, steps))
 
     def row_numbers(self, positions: Numbers) -> Numbers:
         """Return the numbers of the rows at some positions, counted through all `files`; int64."""
@@ -195,9 +209,7 @@ class OrderedStream(TorchDataset):
         ValueError
             When the stream has no plan.
         """
-        if not isinstance(self._order, MixedOrder):
-            raise ValueError("a stream without a plan draws of no leaves")  # noqa: TRY004 - of its arguments
-        return self._order.leaves(positions)
+        return self._order.leaf_numbers(positions)
 
     @property
     def _piece_bytes(self) -> int:
@@ -212,15 +224,22 @@ class OrderedStream(TorchDataset):
 
     def reordered(self, seed: int | None, epoch: int) -> "OrderedStream":
         """Return a stream of the same rows in another order, at its beginning."""
-        other = copy(self)
-        other.seed = seed
-        other.set_epoch(epoch)
-        return other
+        return self._other(epoch, seed=seed)
 
-    def __copy__(self) -> "OrderedStream":
+    def part(self, index: int, parts: int) -> "OrderedStream":
+        """Return a stream of every `parts`-th row of this one from row `index` on, at its beginning.
+
+        Whoever shares it out, the rows are the same.
+        """
+        first, every = self._part
+        return self._other(self.epoch, _part=(first + every * index, every * parts))
+
+    def _other(self, epoch: int, **changed: object) -> "OrderedStream":
+        """Return a copy that keeps nothing of this one, with passes of its own."""
         other = object.__new__(type(self))
-        own = {"_groups": copy(self._groups), "_leaf_rows": copy(self._leaf_rows)}  # with nothing kept
-        other.__dict__.update(self.__dict__ | own)
+        own = {"_groups": copy(self._groups), "_leaf_rows": copy(self._leaf_rows), "_passes": Passes(epoch)}
+        other.__dict__.update(self.__dict__ | own | changed)
+        other._go_to(epoch)
         return other
 
     def __len__(self) -> int:
@@ -232,30 +251,43 @@ class OrderedStream(TorchDataset):
         """Number of rows of an epoch, of all ranks together."""
         return len(self._order)
 
-    def _make_order(self) -> Order | MixedOrder:
-        if self._leaf_rows is None:
-            return Order(self._groups.sizes, self.seed, self.epoch)
-        return MixedOrder(self._leaf_rows, self._leaves, self.seed, self.epoch)
-
     def set_epoch(self, epoch: int) -> None:
-        """Go to the beginning of an epoch; shuffled, each has another order."""
-        self.epoch = epoch
-        self._order = self._make_order()
-        self._start = self._steps = 0
-        self._resume = None
+        """Go to the beginning of an epoch; shuffled, each has another order.
+
+        After `load_state_dict` with a state of this very epoch, it stays where the state says.
+        """
+        if whole("epoch", epoch) == self.epoch and self._resume is not None:
+            return
+        self._go_to(epoch)
+        self._passes.restart(epoch)
+
+    def _go_to(self, epoch: int) -> None:
+        self.epoch, self._resume = whole("epoch", epoch), None
+        if self._leaf_rows is None:
+            order: Order | MixedOrder = Order(self._groups.sizes, self.seed, epoch)
+        else:
+            order = MixedOrder(self._leaf_rows, self._leaves, self.seed, epoch)
+        self._order = PartOrder(order, self.epoch, *self._part)
+        self._pass = _Pass(_Mark(), self._order)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the epoch, and the position up to which all ranks are when they have made as many steps.
 
-        So the state of any rank is that of all, for any number of ranks that goes on.
+        So the state of any rank is that of all, for any number of ranks that goes on. In a worker of a
+        DataLoader, where torchdata's ``StatefulDataLoader`` asks for it, it is that of the worker, and wants
+        as many workers again.
         """
-        return {"stream": self.identity, "epoch": self.epoch, **self.at(self._position)}
+        begun, workers = self._pass, self._resume.workers if self._resume else self._pass.mark.workers
+        position = begun.mark.position + begun.steps * self.share.world_size
+        if begun.steps and loader_worker()[1] > 1:
+            workers = loader_worker()[1]
+        state = {"stream": self.identity, "epoch": begun.order.epoch}
+        state |= begun.order.at(min(position, len(begun.order)))
+        return state if workers is None else state | {"workers": workers}
 
     def at(self, position: int) -> dict[str, Any]:
         """Return a position as it stands in a state: with a plan, also what spares counting up to it."""
-        if isinstance(self._order, Order):
-            return {"position": position}
-        return {"position": position, "turns": self._order.mark(position)}
+        return self._order.at(position)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next iteration go on at `state`; at most the row groups of one window are read again.
@@ -268,18 +300,25 @@ class OrderedStream(TorchDataset):
         if state.get("stream") != self.identity:
             message = f"this is the state of {state.get('stream')!r}, and the stream is {self.identity!r}"
             raise ValueError(message)
+        self._resume = None
         self.set_epoch(state["epoch"])
         self.expect(state)
-        self._start = self._resume = state["position"]
+        self._resume = _Mark(state["position"], state.get("workers"))
+        self._pass = _Pass(self._resume, self._order)
 
     def expect(self, state: dict[str, Any]) -> None:
-        """Make use of what `at` has said of the position at which rows are to be asked for."""
-        if isinstance(self._order, MixedOrder):
-            self._order.settle(state["position"], state["turns"])
+        """Make use of what `at` has said of the position at which rows are to be asked for.
 
-    @property
-    def _position(self) -> int:
-        return min(self._start + self._steps * self.share.world_size, len(self._order))
+        Raises
+        ------
+        ValueError
+            When there is no such position.
+        """
+        if not 0 <= whole("position", state["position"]) <= self.total:
+            raise ValueError(
+                f"the state is of position {state['position']}, the stream has {self.total} rows"
+            )
+        self._order.expect(state)
 
     @property
     def identity(self) -> str:
@@ -287,14 +326,30 @@ class OrderedStream(TorchDataset):
         name = f"{self.wish.config.name}, {'+'.join(self.wish.splits)}"
         files = [self.source.state_key(file) for file in self.files]
         key = repr((ORDER_VERSION, name, self.seed, files))
+        if self._part != (0, 1):
+            key += f" {self._part}"
         if self.plan:
             key += f" {INTERLEAVE_VERSION} {self.plan.hash}"
         return f"{name} {xxh3_64_hexdigest(key.encode())}"
 
-    def _worker_share(self) -> Share:
-        """Return the part of this worker of a DataLoader, where it is one."""
-        worker, workers = loader_worker()
-        return replace(self.share, worker=worker, workers=workers)
+
+class _Mark(NamedTuple):
+    """Where a pass begins; and how many workers there are, where it is the mark of one of them.
+
+    Of as many rows that follow, all but the last are then for the other workers.
+    """
+
+    position: int = 0
+    workers: int | None = None
+
+
+@dataclass(slots=True)
+class _Pass:
+    """A pass through an epoch: where it began, in which order, and the steps that the rank has made since."""
+
+    mark: _Mark
+    order: PartOrder
+    steps: int = 0
 
 
 def _check_plan(plan: Plan, source: ShardRows, wish: Wish) -> None:

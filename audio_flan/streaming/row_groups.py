@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -57,6 +58,8 @@ class RowGroups:
         """int64, shape (groups,): the number of the first row of each, counted through all files."""
         self._first_row = self.first_rows - self.first_rows[self._first_group]
         """int64, shape (groups,): the number of the first row of each in its file."""
+        starts = accumulate((file.rows for file in files), initial=0)
+        self._first_row_of_file = dict(zip((file.path for file in files), starts, strict=False))
         self._kept: OrderedDict[int, TableRows] = OrderedDict()
         self._kept_bytes = 0
         self._reader: tuple[int, ParquetReader] | None = None
@@ -85,6 +88,10 @@ class RowGroups:
             row = next(rows[group])
             path, first = firsts[group]
             yield Place(path, first + number, None, row["uuid"]), row
+
+    def number_of(self, place: Place) -> int:
+        """Return the number of the row at a place, counted through all files."""
+        return self._first_row_of_file[place.file] + place.line - 1
 
     def microseconds(self, groups: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the length of the sound of some rows, of all columns of seconds that are read.

@@ -1,7 +1,13 @@
 """Which positions of a stream are whose: ranks and workers take turns, and all ranks get as many."""
 
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
+
+import numpy as np
+
+from audio_flan.streaming.order import Numbers
 
 Uneven = Literal["drop", "pad", "wrap"]
 UNEVEN: Final = ("drop", "pad", "wrap")
@@ -31,6 +37,8 @@ class Share:
     workers: int = 1
 
     def __post_init__(self) -> None:
+        for name in ("rank", "world_size"):  # those of NumPy are no JSON in a state
+            object.__setattr__(self, name, _index(name, getattr(self, name)))
         if self.world_size < 1 or not 0 <= self.rank < self.world_size:
             raise ValueError(
                 f"rank must be from 0 to world_size - 1, got rank={self.rank}, world_size={self.world_size}"
@@ -52,4 +60,33 @@ class Share:
         position = start + step * self.world_size + self.rank
         if position < total:
             return position
-        return total - 1 if self.uneven == "pad" else position - total
+        return total - 1 if self.uneven == "pad" else position % total
+
+    def positions(self, start: int, total: int, steps: Sequence[int] | Numbers) -> Numbers:
+        """Return what `position` does for each of some steps; int64, shape (steps,)."""
+        positions = start + np.array(steps, np.int64) * self.world_size + self.rank
+        if self.uneven == "pad":
+            return np.minimum(positions, total - 1)
+        return positions % total if self.uneven == "wrap" else positions
+
+
+def whole(name: str, value: object) -> int:
+    """Return a whole number from 0 to 2**63 - 1, of Python or NumPy, as an int.
+
+    Raises
+    ------
+    TypeError
+        For something else, such as 1.0 or "1".
+    ValueError
+        For a number that is out of range.
+    """
+    number = _index(name, value)
+    if not 0 <= number < 1 << 63:
+        raise ValueError(f"{name} must be from 0 to 2**63 - 1, got {number}")
+    return number
+
+
+def _index(name: str, value: object) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    return operator.index(value)

@@ -13,6 +13,7 @@ DOCUMENTS = {
     for path in (
         PROJECT / "README.md",
         PROJECT / "docs/contributing.md",
+        PROJECT / "docs/status.md",
         *(found for folder in FOLDERS for found in sorted((PROJECT / "docs" / folder).glob("*.md"))),
     )
 }

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from importlib.util import find_spec
 
 import pytest
 from documents import DOCUMENTS, PROJECT, blocks, commands, runnable
@@ -16,6 +17,7 @@ from audio_flan.cli.app import app
 
 NOT_RUN = {
     "README.md": {
+        ".venv/bin/activate": "is there after `make demo`",
         "make demo": "sets up an environment of its own; what it runs, `audio-flan demo`, is run",
         "make test": "is what runs this",
         "pip install": "wants a package index; tests/distribution and tests/installation install it",
@@ -37,18 +39,31 @@ NOT_RUN = {
 }
 """Lines that are left out because they hold such words, and why. docs/contributing.md says so, too."""
 WITH_CODE = [document for document in DOCUMENTS if runnable(document)]
+TRAINERS = ("transformers", "lhotse")
+"""Not among what tests need: blocks that import them are run where they are installed."""
+NEED_TORCH = {"docs/guides/train.md"}
 
 
 def left_out(document: str, line: str) -> bool:
     return any(words in line for words in NOT_RUN.get(document, ()))
 
 
-def without_numbers(text: str) -> str:
+def lacks_a_trainer(code: str) -> bool:
+    return any(f"from {name} import" in code and find_spec(name) is None for name in TRAINERS)
+
+
+def without_lengths(text: str) -> str:
     """Lengths of synthetic speech differ between versions of its maker."""
-    return re.sub(r"\d[\d,.]*", "0", text)
+    return re.sub(r"\d+\.\d\d s|\(\d+,\)", "...", text)
 
 
-@pytest.mark.parametrize("document", WITH_CODE)
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(document, marks=[pytest.mark.torch] if document in NEED_TORCH else [])
+        for document in WITH_CODE
+    ],
+)
 def test_blocks_of_code_work(document, folder):
     if document == "README.md":
         shutil.rmtree("demo-indexed")  # a newcomer has none
@@ -56,6 +71,8 @@ def test_blocks_of_code_work(document, folder):
     for block in runnable(document):
         lines = block.code.splitlines(keepends=True)
         code = "".join(line for line in lines if not left_out(document, line))
+        if lacks_a_trainer(code):
+            continue
         if block.language == "python":
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed):
@@ -67,7 +84,7 @@ def test_blocks_of_code_work(document, folder):
             assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
             output = done.stdout
         if block.output:
-            assert without_numbers(output) == without_numbers(block.output)
+            assert without_lengths(output) == without_lengths(block.output)
 
 
 @pytest.mark.parametrize("document", NOT_RUN)
@@ -106,7 +123,7 @@ RUN = [
     if block.language == "sh" and line.startswith("audio-flan") and not left_out(document, line)
 ]
 REFUSED = {"publish"}
-"""Ends with 1: the licences of the demo corpus are not in the table. A guide has it with --allow-restricted."""
+"""Ends with 1: licences of the demo corpus are not in the table. A guide has it with --allow-restricted."""
 
 
 @pytest.mark.parametrize("name", [name for name, example in EXAMPLES.items() if example not in RUN])

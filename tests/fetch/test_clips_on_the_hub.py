@@ -106,6 +106,28 @@ def test_without_it_the_error_says_what_to_do(hub, clips, tmp_path, token, refus
     assert hub.requests["refused"] == 1
 
 
+def test_offline_only_the_hub_is_not_asked(hub, clips, tmp_path):
+    url = f"{hub.endpoint}/datasets/{REPO}/resolve/main"
+    offline = {"HF_HUB_OFFLINE": "1"}
+    found = ask_client(hub, tmp_path, READ, url, ids(clips), "", HF_ENDPOINT="https://hub.invalid", **offline)
+    assert found == {"root": url, "sizes": sizes(clips)}
+    hub.forget()
+    for root in (url, REPO):
+        done = run_client(hub, tmp_path, READ, root, ids(clips), "", **offline)
+        assert "offline mode is enabled" in done.stderr.splitlines()[-1]
+    assert not hub.log
+
+
+def test_other_hosts_are_told_nothing_of_the_hub(hub, clips, tmp_path):
+    seen = []
+    hub.extensions.append(lambda request: seen.append(request.headers))
+    url = f"{hub.endpoint}/datasets/{REPO}/resolve/main"
+    settings = {"HF_ENDPOINT": "https://hub.invalid", "HF_TOKEN": "hf_secret"}
+    ask_client(hub, tmp_path, READ, url, ids(clips[:1]), "", **settings)
+    assert all(headers["User-Agent"].startswith("audio-flan/") for headers in seen)
+    assert not any(name in headers for headers in seen for name in ("Authorization", "X-Amzn-Trace-Id"))
+
+
 def test_faults_that_pass(hub, clips, tmp_path):
     for number, fault in enumerate([500, "reset", "truncated", "flip"]):
         hub.fail(fault, "*cdn/*.tar", first=number + 1)

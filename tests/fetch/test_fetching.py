@@ -9,11 +9,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import fsspec
 import pytest
 import stamina
+from hub.answers import Answer
 from hub.server import Hub
 
 from audio_flan.fetch.http import HttpRanges, Refusal, _asked_wait_s
-from audio_flan.fetch.remote import RemoteFile, fetch_range, fetch_size, fetch_span
+from audio_flan.fetch.remote import RemoteFile, fetch_range, fetch_size, fetch_span, forget_range
 from audio_flan.fetch.retry import LONGEST_ASKED_WAIT_S, TransientError, _wait, with_retries
+from audio_flan.fetch.shard_cache import ShardCache
 
 REPO = "ORG/NAME"
 DATA = random.Random(0).randbytes(300_000)
@@ -76,6 +78,43 @@ def test_a_place_that_has_expired_is_asked_for_anew(hub, file):
     hub.fail(403, "*cdn/*", times=2)
     with pytest.raises(PermissionError, match="may not be read: HTTP 403"):
         fetch_range(file, 0, 10)
+
+
+@pytest.fixture
+def moving(folder):
+    """A server that redirects to another one, which may be replaced; the file there, and its place."""
+    place = []
+
+    def redirect(request):
+        return Answer(302, b"", {"Location": f"{place[-1].endpoint}/{request.path}"}, "redirect")
+
+    with Hub() as origin, Hub() as first, Hub() as second:
+        origin.extensions.append(redirect)
+        for hub in (first, second):
+            hub.add(REPO, folder)
+        place.append(first)
+        file = RemoteFile(f"{origin.endpoint}/datasets/{REPO}/resolve/main", PATH)
+        assert fetch_range(file, 0, 10) == DATA[:10]
+        origin.forget()
+        first.forget()
+        yield origin, place, second, file
+
+
+@pytest.mark.parametrize("fault", [429, 500, 503, "reset", "truncated", "short"])
+def test_a_place_that_has_broken_down_is_asked_once(moving, fault):
+    origin, place, second, file = moving
+    place[0].fail(fault, times=100)
+    place.append(second)
+    assert fetch_range(file, 10, 100_000) == DATA[10:100_000]
+    assert [len(hub.log) for hub in (place[0], origin, second)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("hub", [True], indirect=True)
+def test_what_was_wrong_is_asked_for_where_the_file_was_looked_for(hub, file):
+    for _ in range(2):
+        fetch_range(file, 0, 10)
+        forget_range(file, 0, 10)
+    assert hub.requests["file GET"] == hub.requests["cdn GET"] == 2
 
 
 @pytest.mark.parametrize("fault", [429, 500, 502, 503, 504, 408, "reset", "truncated", "short"])
@@ -221,6 +260,15 @@ def test_other_file_systems_of_fsspec():
     assert fetch_size(file) == len(DATA)
     with pytest.raises(FileNotFoundError):
         fetch_range(RemoteFile("memory://root", "nothing"), 0, 10)
+
+
+def test_of_other_file_systems_the_end_of_a_file_is_cached_too(tmp_path):
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/root/audio/y.tar", DATA)
+    file = RemoteFile("memory://root", "audio/y.tar", cache=ShardCache.at(tmp_path))
+    for _ in range(2):
+        assert fetch_range(file, 299_990, 400_000) == DATA[299_990:]
+        memory.store.pop("/root/audio/y.tar", None)  # the second time it is not asked
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,22 @@
 """Clips that come next are fetched with few requests, once, and as they are."""
 
+import random
+import threading
+from itertools import islice
+
+import pytest
+from hub.server import Hub
 from hypothesis import given
 from hypothesis import strategies as st
+from xxhash import xxh3_64_intdigest
 
 import audio_flan
-from audio_flan.fetch.read_ahead import read_ahead
+from audio_flan.fetch import ShardClip
+from audio_flan.fetch.prefetch import Prefetch
+from audio_flan.fetch.read_ahead import BUDGET_BYTES, read_ahead
 from audio_flan.fetch.remote import RemoteFile
 from audio_flan.fetch.runs import MAX_GAP_BYTES, MAX_RUN_BYTES, Run, runs_of
+from audio_flan.shards import Cell
 
 FILES = [RemoteFile("https://a.example", name) for name in ("x.tar", "y.tar")]
 clips = st.builds(
@@ -43,12 +53,11 @@ def test_neighbours_are_one_run():
 
 
 def names(rows):
-    return [(row["uuid"], [clip.encoded() for clip in row["input_audio"]]) for row in rows]
+    sides = ("input_audio", "output_audio")
+    return [(row["uuid"], [clip.encoded() for side in sides for clip in row[side]]) for row in rows]
 
 
 def test_a_stream_of_a_remote_root_fetches_few_runs(indexed_root):
-    from hub.server import Hub
-
     read_ahead.cache_clear()
     with Hub(redirects=True) as hub:
         hub.add("a/b", indexed_root)
@@ -64,3 +73,76 @@ def test_a_stream_of_a_remote_root_fetches_few_runs(indexed_root):
                 else:
                     assert 0 < len(tars) <= 4 * len(list(indexed_root.glob("audio/*")))
             read_ahead.cache_clear()
+
+
+@pytest.fixture
+def hub(tmp_path):
+    read_ahead.cache_clear()
+    with Hub() as hub:
+        hub.add("a/b", tmp_path)
+        yield hub
+    read_ahead.cache_clear()
+
+
+def shard_of(hub, folder, name, count, nbytes):
+    """Write a shard; return its clips."""
+    data = random.Random(name).randbytes(count * nbytes)
+    (folder / name).write_bytes(data)
+    root = f"{hub.endpoint}/datasets/a/b/resolve/main"
+    return [
+        ShardClip(Cell("", name, "x", "flac", start, nbytes, xxh3_64_intdigest(clip)), root)
+        for start in range(0, len(data), nbytes)
+        for clip in [data[start : start + nbytes]]
+    ]
+
+
+@pytest.mark.parametrize("is_read", [0, 100])
+def test_what_is_left_in_the_middle_is_in_nobodys_way(hub, tmp_path, is_read):
+    abandoned = shard_of(hub, tmp_path, "abandoned", 1200, 50_000)
+    wanted = shard_of(hub, tmp_path, "wanted", 400, 50_000)
+    with Prefetch() as prefetch:
+        prefetch.want(abandoned)
+        for clip in abandoned[:is_read]:
+            clip.read()
+        while hub.nbytes < 60_000_000:
+            threading.Event().wait(0.01)
+    hub.forget()
+    for clip in wanted:
+        clip.read()
+    assert len(hub.log) <= 25
+    for clip in abandoned[:is_read]:
+        clip.read()
+    assert len(hub.log) <= 25
+
+
+def test_what_was_claimed_when_no_thread_can_be_started_is_read_all_the_same(hub, tmp_path):
+    clips = shard_of(hub, tmp_path, "x", 2, 100_000)
+    far = shard_of(hub, tmp_path, "y", 2, 9_000_000)
+    default = threading.stack_size(1 << 60)
+    try:
+        with Prefetch() as prefetch, pytest.raises(RuntimeError, match="can't start new thread"):
+            prefetch.want([*clips, *far])
+    finally:
+        threading.stack_size(default)
+    reader = threading.Thread(target=lambda: [clip.read() for clip in (*clips, *far)], daemon=True)
+    reader.start()
+    reader.join(timeout=20)
+    assert not reader.is_alive()
+
+
+def test_a_clip_larger_than_the_memory_is_fetched_once(hub, tmp_path):
+    (large,) = shard_of(hub, tmp_path, "x", 1, BUDGET_BYTES + 1)
+    with Prefetch() as prefetch:
+        prefetch.want([large])
+        large.read()
+    assert len(hub.log) == 1
+
+
+def test_a_stream_that_is_left_keeps_nothing_but_what_it_gave(indexed_root, hub, tmp_path):
+    hub.add("a/b", indexed_root)
+    root = f"{hub.endpoint}/datasets/a/b/resolve/main"
+    rows = iter(audio_flan.stream(root, "music", shuffle=True))
+    given = names(islice(rows, 5))
+    rows.close()
+    account = read_ahead().account
+    assert account.fetched - account.used <= len(given) * MAX_GAP_BYTES

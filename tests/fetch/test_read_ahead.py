@@ -13,7 +13,7 @@ from property_profiles import examples
 from audio_flan.fetch.read_ahead import ReadAhead, read_ahead
 from audio_flan.fetch.remote import RemoteFile
 from audio_flan.fetch.runs import MAX_GAP_BYTES, Run
-from audio_flan.fetch.window import MAX_WINDOW_BYTES, WASTE, Ledger, extra_bytes
+from audio_flan.fetch.window import MAX_WINDOW_BYTES, WASTE, Account, extra_bytes
 from audio_flan.waveform import ClipError, ClipFault
 
 HEADER = 512
@@ -63,7 +63,7 @@ def test_whatever_the_order_waste_is_bounded(sizes, count, data):
         seen.add(pick)
         unique = sum(everything[i][2] for i in seen)
         assert shards.nbytes <= 1.3 * unique
-        assert ahead.ledger == Ledger(shards.nbytes, unique)
+        assert ahead.account == Account(shards.nbytes, unique)
 
 
 @examples(30)
@@ -74,8 +74,8 @@ def test_in_little_memory_a_clip_that_has_to_be_fetched_again_counts_again(sizes
     ahead = ReadAhead(shards.fetch, budget)
     for pick in picks:
         shards.read(ahead, pick)
-        assert shards.nbytes == ahead.ledger.fetched <= (1 + WASTE) * ahead.ledger.used
-    assert ahead.ledger.used <= sum(clip[2] for clip in picks)
+        assert shards.nbytes == ahead.account.fetched <= (1 + WASTE) * ahead.account.used
+    assert ahead.account.used <= sum(clip[2] for clip in picks)
 
 
 @pytest.mark.parametrize(("size", "count"), [(30_000, 3_000), (150_000, 700), (2_000_000, 60)])
@@ -153,7 +153,7 @@ def test_a_file_that_ends_inside_a_clip():
         with pytest.raises(ClipError, match="the file ends after") as caught:
             ahead.clip(file, start, length)
         assert caught.value.fault is ClipFault.TRUNCATED_AUDIO
-    assert ahead.ledger.used == 0
+    assert ahead.account.used == 0
     shards.read(ahead, shards.clips[0][0])
 
 
@@ -169,7 +169,7 @@ def test_what_could_not_be_fetched_is_not_counted_and_asked_for_again():
     failed, ahead = [], ReadAhead(fails_once)
     with pytest.raises(OSError, match="gone"):
         shards.read(ahead, shards.clips[0][0])
-    assert ahead.ledger == Ledger(0, 0)
+    assert ahead.account == Account(0, 0)
     for clip in shards.clips[0]:
         shards.read(ahead, clip)
 
@@ -203,8 +203,8 @@ def test_threads_share_blocks_and_wait_for_each_other():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     used = sum(clip[2] for clip in everything)
-    assert shards.nbytes == ahead.ledger.fetched <= 1.3 * used
-    assert ahead.ledger.used == used
+    assert shards.nbytes == ahead.account.fetched <= 1.3 * used
+    assert ahead.account.used == used
 
 
 def test_one_for_each_process_and_a_forked_child_has_its_own():
@@ -223,11 +223,11 @@ def test_one_for_each_process_and_a_forked_child_has_its_own():
 
 @given(st.integers(0, 2**40), st.integers(0, 2**40), st.integers(0, 2**30), st.booleans(), st.integers())
 def test_a_window_is_no_larger_than_anything_allows(fetched, used, missing, follows, room):
-    ledger = Ledger(fetched, min(fetched, used))
-    extra = extra_bytes(ledger, missing, follows=follows, room=room)
+    account = Account(fetched, min(fetched, used))
+    extra = extra_bytes(account, missing, follows=follows, room=room)
     assert 0 <= extra <= max(0, MAX_WINDOW_BYTES - missing)
     assert extra <= max(0, room)
-    assert extra <= max(0, ledger.allowance)
+    assert extra <= max(0, account.allowance)
     assert follows or extra == 0
 
 
@@ -254,6 +254,39 @@ def test_what_is_claimed_again_is_not_fetched_again(sizes, count, data):
             shards.read(ahead, clip)
         assert shards.requests == requests
     assert shards.nbytes <= sum(clip[2] + MAX_GAP_BYTES for clip in wanted)
+
+
+def test_what_cannot_be_held_is_not_claimed():
+    shards = Shards([3 * MEGABYTE, 1000])
+    ahead = ReadAhead(shards.fetch, MEGABYTE)
+    large, small = runs(shards.clips[0])
+    assert ahead.claim([large, small]) == [small]
+
+
+@given(sizes, st.data())
+def test_of_what_is_let_go_stays_what_was_handed_out(sizes, data):
+    shards = Shards(sizes)
+    ahead = ReadAhead(shards.fetch)
+    clips = shards.clips[0]
+    claimed = ahead.claim(runs(clips))
+    for run in claimed:
+        ahead.fetch_claimed(run)
+    read = data.draw(st.lists(st.sampled_from(clips), max_size=20, unique=True))
+    for clip in read:
+        shards.read(ahead, clip)
+    for run in claimed:
+        ahead.let_go(run)
+    used = sum(clip[2] for clip in read)
+    assert ahead.account == Account(used, used)  # nothing was fetched in vain by reading
+    before = shards.requests
+    for clip in read:
+        shards.read(ahead, clip)
+    assert shards.requests == before
+    for run in runs(clips):
+        for again in ahead.claim([run]):
+            assert again == run
+            ahead.fetch_claimed(again)
+    assert shards.requests == before + len(clips) - len(read)
 
 
 def test_who_waits_for_what_is_given_up_fetches_it():

@@ -16,6 +16,7 @@ from property_profiles import examples
 
 from audio_flan.fetch import disk_blocks
 from audio_flan.fetch.disk_blocks import BLOCK_BYTES, MIN_LIMIT_BYTES, DiskBlocks
+from audio_flan.fetch.http import Span
 from audio_flan.fetch.shard_cache import ShardCache
 
 DATA = random.Random(0).randbytes(5 * BLOCK_BYTES + 1234)
@@ -31,7 +32,7 @@ class Server:
 
     def fetch(self, start, stop):
         self.asked.append((start, stop))
-        return self.data[start:stop]
+        return Span(self.data[start:stop], len(self.data))
 
 
 @pytest.fixture
@@ -109,6 +110,49 @@ def test_what_turned_out_wrong_is_forgotten(cache):
         len(DATA) - 2 * BLOCK_BYTES
     )
     assert server.asked == [(BLOCK_BYTES, 2 * BLOCK_BYTES)]
+
+
+@pytest.mark.parametrize("size", [3 * BLOCK_BYTES, 3 * BLOCK_BYTES + 1234])
+def test_the_end_of_a_file_is_kept_and_nothing_after_it_is_asked_for(cache, size):
+    server, start = Server(DATA[:size]), 2 * BLOCK_BYTES
+    for _ in range(2):
+        assert cache.read(PATH, start, start + 7 * BLOCK_BYTES, server.fetch) == DATA[start:size]
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("size", [0, BLOCK_BYTES + 1, 2 * BLOCK_BYTES])
+def test_a_block_that_is_short_stays_only_where_the_file_is_known_to_end(cache, size):
+    asked = []
+
+    def fetch_some(start, stop):
+        asked.append(start)
+        return Span(DATA[start : min(stop, size)], None if len(asked) % 2 else len(DATA))
+
+    for _ in range(2):
+        assert cache.read(PATH, 0, 4 * BLOCK_BYTES, fetch_some) == DATA[:size]
+    server = Server()
+    assert cache.read(PATH, 0, len(DATA), server.fetch) == DATA
+    assert server.asked == [(size // BLOCK_BYTES * BLOCK_BYTES, 6 * BLOCK_BYTES)]
+
+
+def test_blocks_after_one_that_is_short_do_not_move_up(cache):
+    """The file was cut short when the one was fetched, and whole when the others were."""
+    cut, whole = Server(DATA[: BLOCK_BYTES + 1000]), Server()
+    cache.read(PATH, 0, 2 * BLOCK_BYTES, cut.fetch)
+    cache.read(PATH, 2 * BLOCK_BYTES, len(DATA), whole.fetch)
+    assert cache.read(PATH, 0, len(DATA), whole.fetch) == DATA[: BLOCK_BYTES + 1000]
+    cache.forget(PATH, BLOCK_BYTES, 2 * BLOCK_BYTES)
+    assert cache.read(PATH, 0, len(DATA), whole.fetch) == DATA
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o027, 0o077])
+def test_who_may_read_a_block_is_said_by_the_umask(tmp_path, umask):
+    code = "import os, sys; os.umask(int(sys.argv[2])); from audio_flan.fetch.disk_blocks import DiskBlocks"
+    code += "; DiskBlocks(sys.argv[1], 1 << 30).put('ab' * 16, b'data')"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path), str(umask)], check=True)
+    (block,) = block_files(tmp_path)
+    assert block.stat().st_mode & 0o777 == 0o666 & ~umask
+    assert block.parent.stat().st_mode & 0o777 == 0o777 & ~umask
 
 
 def test_the_limit_is_kept_and_what_was_not_used_for_longest_goes(tmp_path):
@@ -212,6 +256,7 @@ def test_a_full_disk_stops_nobody(tmp_path, warnings):
 import logging, resource, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from audio_flan.fetch.disk_blocks import BLOCK_BYTES
+from audio_flan.fetch.http import Span
 from audio_flan.fetch.shard_cache import ShardCache
 logging.basicConfig(format="%(message)s")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -219,7 +264,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (BLOCK_BYTES // 2, BLOCK_BYTES // 2))
 data = bytes(range(256)) * (BLOCK_BYTES // 64)
 cache = ShardCache.at(sys.argv[1])
 for _ in range(2):
-    assert cache.read("x", 10, 3 * BLOCK_BYTES, lambda a, b: data[a:b]) == data[10 : 3 * BLOCK_BYTES]
+    assert cache.read("x", 10, 3 * BLOCK_BYTES, lambda a, b: Span(data[a:b])) == data[10 : 3 * BLOCK_BYTES]
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,5 +1,6 @@
 """Whole roots over the network with a cache of shards: the second reader asks for the manifest alone."""
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +17,7 @@ import audio_flan
 from audio_flan.fetch.disk_blocks import BLOCK_BYTES, MIN_LIMIT_BYTES
 from audio_flan.fetch.read_ahead import read_ahead
 from audio_flan.release import ReleaseError
+from audio_flan.waveform import AudioError
 
 REPO = "ORG/NAME"
 SIDES = ("input_audio", "output_audio")
@@ -123,6 +125,29 @@ def test_wrong_bytes_do_not_stay_in_it(hub, built_root, tmp_path):
         assert heard(audio_flan.stream(url(hub), **options)) == expected
         found = asked(hub)
     assert found == {"audio_flan.json": 1}
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5])
+def test_what_was_cut_short_at_the_origin_does_not_stay_in_it(built_root, tmp_path, part):
+    origin = shutil.copytree(built_root, tmp_path / "origin")
+    cut = [path for path in origin.rglob("*") if path.suffix in (".tar", ".parquet")]
+    whole = {path: path.read_bytes() for path in cut}
+    with Hub() as hub:
+        hub.add(REPO, origin)
+        for suffix in {path.suffix for path in cut}:
+            some = {path: data for path, data in whole.items() if path.suffix == suffix}
+            for path, data in some.items():
+                path.write_bytes(data[: int(part * len(data))])
+            options = {"config": "speech_asr", "shard_cache": tmp_path / f"cache{suffix}"}
+            with pytest.raises((AudioError, OSError), match="ends"):
+                heard(audio_flan.stream(url(hub), **options))
+            for path, data in some.items():
+                path.write_bytes(data)
+            expected = heard(audio_flan.stream(built_root, "speech_asr"))
+            assert heard(audio_flan.stream(url(hub), **options)) == expected
+            asked(hub)
+            assert heard(audio_flan.stream(url(hub), **options)) == expected
+            assert asked(hub) == {"audio_flan.json": 1}
 
 
 def test_the_limit_holds_for_an_epoch_that_is_larger(shared_roots, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from datasets.distributed import split_dataset_by_node
+from environments import since_datasets_4
 
 import audio_flan
 from audio_flan.records.schema import COLUMNS
@@ -19,10 +20,6 @@ from audio_flan.taxonomy import UnknownNameError, list_configs
 from audio_flan.waveform import LazyAudio
 
 AUDIO = ("input_audio", "output_audio")
-since_datasets_4 = pytest.mark.skipif(
-    datasets.__version__.startswith("3."),
-    reason="datasets 3 has no List, no sums, no to_parquet and no lazy audio after filter of streams",
-)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 import pytest
+from environments import since_datasets_4
 from hub.clients import ask_client, client_environment
 from hub.uploads import Uploads
 from hypothesis import given
@@ -103,6 +104,7 @@ os._exit(0)  # the threads of datasets' reader can abort the end of the interpre
 """
 
 
+@since_datasets_4
 def test_what_is_published_loads_with_plain_datasets(root, run, hub, tmp_path):
     run(root, "--create", "--allow-restricted")
     sample, sizes = ask_client(hub, tmp_path / "reader", LOAD, REPO)

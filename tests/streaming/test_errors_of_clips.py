@@ -130,6 +130,7 @@ def log(tmp_path):
     handler.close()
 
 
+@pytest.mark.torch
 def test_workers_lose_the_same_rows_and_each_says_so(broken, log):
     from torch.utils.data import DataLoader
 
@@ -198,6 +199,7 @@ def test_load_dataset_gives_up_as_well(silent_root, streaming, tmp_path):
         assert load() == []  # fewer than 100 rows
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("silent_root", ["indexed"], indirect=True)
 def test_a_worker_that_gives_up_ends_the_loader(silent_root):
     from torch.utils.data import DataLoader

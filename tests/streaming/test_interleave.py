@@ -1,6 +1,6 @@
 """Whose turn it is among the leaves of a plan: every prefix is within a row of the shares."""
 
-import random
+import pickle
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from audio_flan.streaming.hashes import make_key
 from audio_flan.streaming.interleave import BLOCK_POSITIONS, Interleave
+from audio_flan.streaming.random_turns import into_windows
 from audio_flan.streaming.share import Share
 
 targets = st.lists(st.integers(1, 60), min_size=1, max_size=12).map(lambda found: np.array(found, np.int64))
@@ -96,19 +97,77 @@ def test_more_rows_than_can_be_counted_exactly_are_refused():
 def test_the_order_is_pinned():
     """Whoever changes it has to raise INTERLEAVE_VERSION."""
     found = [leaf for leaf, _ in turns_of(Interleave(np.array([7, 2, 1, 4]), make_key(1, 7, 2)))]
-    assert found == [0, 1, 3, 0, 3, 0, 0, 3, 0, 1, 2, 0, 3, 0]
+    assert found == [0, 3, 2, 0, 0, 3, 1, 0, 0, 3, 0, 1, 0, 3]
 
 
-def test_ranks_do_not_see_a_pattern():
-    """Of two leaves with half the rows each, a rank of two does not get one alone; nor of many."""
-    chance = random.Random(0)
-    for shares in ([1, 1], [6, 1, 1, 1, 1], [chance.randint(1, 9) for _ in range(50)]):
-        parts = np.array(shares) * 40_000 // sum(shares)
-        found = np.array([leaf for leaf, _ in turns_of(Interleave(parts, make_key(1, 3, 0)))])
-        for ranks in (2, 3, 4, 8):
-            for rank in range(ranks):
-                mine = found[rank::ranks]
-                assert (mine == 0).mean() == pytest.approx(parts[0] / parts.sum(), rel=0.1, abs=0.01)
+SHARES = {
+    "equal halves": [1, 1],
+    "equal": [1] * 5,
+    "a leaf with nearly all": [15, 1],
+    "a leaf with 7 of 8": [7, 1],
+    "a leaf with 3 of 4": [3, 1],
+    "one large, many small": [9] + [0.1] * 10,
+    "7 of 8, and 8 of 64": [7] + [1 / 8] * 8,
+    "5 and 3 of 8": [5, 3],
+    "three": [5, 2, 1],
+    "four": [10, 3, 2, 1],
+    "many": [1 + i % 9 for i in range(50)],
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES)
+def test_ranks_do_not_see_a_pattern(shares, seed):
+    """What any rank or worker gets of a leaf is what it would get by throwing dice."""
+    parts = np.array(shares) / sum(shares) * BLOCK_POSITIONS
+    parts = np.diff(np.rint(np.append(0, np.cumsum(parts)))).astype(np.int64)
+    found = Interleave(parts, make_key(1, seed, 0)).block_at(0).leaves
+    share = parts / parts.sum()
+    for ranks in range(2, 17):
+        for rank in range(ranks):
+            mine = found[rank::ranks]
+            had = np.bincount(mine, minlength=len(parts))
+            sigma = np.sqrt(len(mine) * share * (1 - share))
+            assert (np.abs(had - len(mine) * share) < 5.5 * sigma).all(), (ranks, rank)
+
+
+@given(targets, st.integers(0, 9))
+def test_any_order_is_put_into_windows(targets, seed):
+    total = int(targets.sum())
+    leaves = np.repeat(np.arange(len(targets)), targets)
+    draws = np.concatenate([np.arange(target) for target in targets])
+    releases, ends = draws * total // targets[leaves], -(-(draws + 1) * total // targets[leaves])
+    slots = into_windows(np.random.default_rng(seed).permutation(total), releases, ends - 1)
+    assert (np.sort(slots) == np.arange(total)).all()
+    assert ((releases <= slots) & (slots < ends)).all()
+
+
+def test_a_block_of_a_large_plan_holds_the_counts():
+    """A pair whose counts at the ends of a block are not those of its share gets as many slots as it has."""
+    parts = (np.random.default_rng(1).pareto(1, 300) * 1e5 + 1).astype(np.int64)
+    parts *= 600_000_000 // int(parts.sum()) + 1
+    turns = Interleave(parts, make_key(1, 0, 0))
+    for number in (0, 1, 40):
+        block = turns.block_at(number * BLOCK_POSITIONS)
+        had = np.bincount(block.leaves, minlength=len(parts))
+        positions = block.start + np.arange(len(block.leaves))
+        share = parts[block.leaves]
+        assert (block.draws * int(parts.sum()) // share <= positions).all()
+        assert (positions < -(-(block.draws + 1) * int(parts.sum()) // share)).all()
+        assert had.sum() == BLOCK_POSITIONS
+
+
+def test_counts_of_few_blocks_are_kept():
+    """However many blocks there are; and the order is the same whatever was asked for before."""
+    parts = np.arange(1, 101)
+    turns = Interleave(parts, make_key(1, 0, 0), 10)
+    found = turns_of(turns)
+    assert len(pickle.dumps(turns)) < 100 * parts.nbytes  # there are 505 blocks
+    for position in (5040, 30, 2500, 4990, 0, 2490):
+        block = turns.block_at(position)
+        assert list(zip(block.leaves, block.draws, strict=True)) == found[position : position + 10]
+        alone = Interleave(parts, make_key(1, 0, 0), 10)
+        assert turns.mark(position) == turns.mark(position + 9) == alone.mark(position)
 
 
 def test_it_is_small_at_full_size():

@@ -1,15 +1,21 @@
 """The ledger of a stream, and its audit: what was given out, again, never, and of which leaf."""
 
+import errno
 import json
+import resource
 import shutil
+import struct
+import zlib
 from collections import Counter
 from itertools import islice
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
+from xxhash import xxh3_64_intdigest
 
 import audio_flan
 from audio_flan.cli.app import app
@@ -18,13 +24,28 @@ from audio_flan.streaming.ledger_file import (
     Chunk,
     LedgerError,
     LedgerHeader,
-    append_chunk,
-    create_ledger_file,
+    chunk_bytes,
+    header_bytes,
     read_chunks,
     read_header,
 )
+from audio_flan.streaming.ordered import OrderedStream
 
-HEADER = LedgerHeader(LEDGER_VERSION, "speech, train 00", "r", "speech", ("train",), 5, None, 0, 1, 0)
+HEADER = LedgerHeader(
+    LEDGER_VERSION,
+    pass_id="a",
+    stream="speech, train 00",
+    config="speech",
+    splits=("train",),
+    seed=5,
+    plan=None,
+    part=(0, 1),
+    epoch=3,
+    start=0,
+    rank=0,
+    world_size=1,
+    uneven="drop",
+)
 COLUMNS = ["uuid", "task", "corpus"]
 numbers = st.lists(st.integers(0, 2**40), min_size=1, max_size=50)
 
@@ -40,55 +61,101 @@ def rows_of(root, ledger, **options):
     )
 
 
-@given(st.lists(st.tuples(st.integers(0, 2**62), numbers, st.booleans()), max_size=4), st.data())
-def test_what_is_written_is_read(tmp_path_factory, written, data):
-    path = tmp_path_factory.mktemp("ledger") / "a.ledger"
+def chunk_of(steps, rows, skipped=None):
+    return Chunk(np.array(steps), np.array(rows), np.zeros(len(rows), bool) if skipped is None else skipped)
+
+
+TWO_CHUNKS = [chunk_of(np.arange(count) * 3, np.arange(count) ** 2) for count in (50, 40)]
+
+
+def write(path, chunks, header=HEADER):
+    path.write_bytes(header_bytes(header) + b"".join(map(chunk_bytes, chunks)))
+    return path
+
+
+@given(
+    st.lists(st.tuples(numbers, st.booleans()), max_size=4),
+    st.integers(0, 2**63 - 1),
+    st.none() | st.integers(),
+    st.data(),
+)
+def test_what_is_written_is_read(tmp_path_factory, written, epoch, seed, data):
     chunks = []
-    with create_ledger_file(path, HEADER) as file:
-        for epoch, positions, skipped in written:
-            rows = data.draw(st.permutations(positions))
-            chunk = Chunk(
-                epoch,
-                np.array(positions),
-                np.array(rows),
-                np.full(len(rows), skipped) & (np.arange(len(rows)) % 2 == 0),
-            )
-            append_chunk(file, chunk)
-            chunks.append(chunk)
-    assert read_header(path) == HEADER
-    found = list(read_chunks(path, pytest.fail))
-    assert [chunk.epoch for chunk in found] == [chunk.epoch for chunk in chunks]
-    for one, other in zip(found, chunks, strict=True):
-        assert (one.positions == other.positions).all()
+    for steps, skipped in written:
+        rows = data.draw(st.permutations(steps))
+        chunks.append(chunk_of(steps, rows, np.full(len(rows), skipped) & (np.arange(len(rows)) % 2 == 0)))
+    header = msgspec.structs.replace(HEADER, epoch=epoch, seed=seed)
+    path = write(tmp_path_factory.mktemp("ledger") / "a.ledger", chunks, header)
+    assert read_header(path) == header
+    for one, other in zip(read_chunks(path, pytest.fail), chunks, strict=True):
+        assert (one.steps == other.steps).all()
         assert (one.rows == other.rows).all()
         assert (one.skipped == other.skipped).all()
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_a_crash_costs_the_last_chunk(tmp_path, cut):
-    path = tmp_path / "a.ledger"
-    with create_ledger_file(path, HEADER) as file:
-        for epoch in range(2):
-            append_chunk(file, Chunk(epoch, np.arange(50) * 3, np.arange(50) ** 2, np.zeros(50, bool)))
+    path = write(tmp_path / "a.ledger", TWO_CHUNKS)
     path.write_bytes(path.read_bytes()[:-cut])
     cut_off = []
-    assert [chunk.epoch for chunk in read_chunks(path, cut_off.append)] == [0]
+    assert [len(chunk.rows) for chunk in read_chunks(path, cut_off.append)] == [50]
     assert cut_off == [path]
 
 
 def test_damage_is_no_crash(tmp_path):
-    path = tmp_path / "a.ledger"
-    with create_ledger_file(path, HEADER) as file:
-        for epoch in range(2):
-            append_chunk(file, Chunk(epoch, np.arange(50), np.arange(50), np.zeros(50, bool)))
+    path = write(tmp_path / "a.ledger", TWO_CHUNKS)
     data = bytearray(path.read_bytes())
     data[data.index(b"\n") + 30] ^= 1
     path.write_bytes(data)
     with pytest.raises(LedgerError, match="is damaged at byte"):
         list(read_chunks(path, pytest.fail))
-    path.write_text("{}\n")
-    with pytest.raises(LedgerError, match="is no ledger"):
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (b"{}\n", "is no ledger"),
+        (b"x" * (1 << 17), "is no ledger"),
+        (b"\xff\n", "is no ledger"),
+        (b'{"ledger":1,"stream":"speech"}\n', "is a ledger of version 1, expected 2"),
+        (header_bytes(HEADER).replace(b'"rank": 0', b'"rank": 7'), "rank must be from 0 to world_size - 1"),
+        (header_bytes(HEADER).replace(b"[0, 1]", b"[0, 0]"), "there is no part 0 of 0"),
+        (header_bytes(HEADER).replace(b'"start": 0', b'"start": -1'), "start must be from 0"),
+        (header_bytes(HEADER).replace(b'"drop"', b'"pads"'), "Invalid enum value"),
+    ],
+)
+def test_a_header_that_is_none_is_named(tmp_path, header, message):
+    path = tmp_path / "a.ledger"
+    path.write_bytes(header)
+    with pytest.raises(LedgerError, match=rf"a\.ledger .*{message}"):
         read_header(path)
+
+
+def test_a_folder_is_no_ledger(indexed_root, tmp_path):
+    (tmp_path / "h.ledger").mkdir()
+    with pytest.raises(LedgerError, match=r"h\.ledger is no file"):
+        audio_flan.audit_ledger(tmp_path, indexed_root)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no deflate",
+        zlib.compress(b""),
+        zlib.compress(msgspec.msgpack.encode([1, 2])),
+        zlib.compress(msgspec.msgpack.encode([bytes(8), bytes(7), b""])),
+        zlib.compress(msgspec.msgpack.encode([bytes(8), bytes(16), b""])),
+        zlib.compress(msgspec.msgpack.encode([bytes(80), bytes(80), b"\xff"])),
+    ],
+)
+def test_a_chunk_with_the_right_hash_and_a_wrong_content_is_damage(tmp_path, body):
+    path = write(tmp_path / "a.ledger", TWO_CHUNKS)
+    place = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(struct.pack("<4sIQ", b"rows", len(body), xxh3_64_intdigest(body)) + body)
+    with pytest.raises(LedgerError, match=rf"a\.ledger is damaged at byte {place:,}"):
+        list(read_chunks(path, pytest.fail))
 
 
 def test_a_whole_epoch_on_several_ranks_is_clean(built_root, tmp_path):
@@ -139,6 +206,7 @@ def test_without_a_plan_tasks_are_counted(indexed_root, tmp_path):
     assert audit.leaves["unseen"].sum() == 0
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("workers", [0, 2])
 def test_datasets_and_workers_note_what_they_give(indexed_root, tmp_path, plan, workers):
     from torch.utils.data import DataLoader
@@ -170,6 +238,142 @@ def test_a_skipped_row_is_named(indexed_root, tmp_path):
     assert audit.leaves["observed"].sum() == len(given)
 
 
+def epochs_of(root, ledger, **options):
+    (epoch,) = audio_flan.audit_ledger(ledger, root, **options).epochs
+    return epoch
+
+
+@pytest.mark.parametrize("uneven", ["pad", "wrap"])
+def test_rows_that_fill_up_ranks_are_padding_and_no_fault(indexed_root, tmp_path, plan, uneven):
+    world_size = next(size for size in range(4, 9) if plan.rows % size)
+    for rank in range(world_size):
+        rows = rows_of(indexed_root, tmp_path, plan=plan, rank=rank, world_size=world_size, uneven=uneven)
+        list(rows)
+    epoch = epochs_of(indexed_root, tmp_path, plan=plan)
+    assert (epoch.given, epoch.again, epoch.never, epoch.not_reached) == (plan.rows, 0, 0, 0)
+    assert epoch.padding == -plan.rows % world_size
+    assert audio_flan.audit_ledger(tmp_path, indexed_root, plan=plan).is_clean
+    list(islice(rows_of(indexed_root, tmp_path, plan=plan), 2))  # what comes again besides is counted
+    assert epochs_of(indexed_root, tmp_path, plan=plan).again == 2
+
+
+def test_passes_that_go_on_elsewhere_are_one(indexed_root, tmp_path, plan):
+    """Three ranks, then two with padding, from the state of any of the three."""
+    states = []
+    for rank in range(3):
+        rows = rows_of(indexed_root, tmp_path, plan=plan, rank=rank, world_size=3)
+        list(islice(rows, 4))
+        states.append(rows.state_dict())
+    for rank in range(2):
+        rows = rows_of(indexed_root, tmp_path, plan=plan, rank=rank, world_size=2, uneven="pad")
+        rows.load_state_dict(states[rank])
+        list(rows)
+    epoch = epochs_of(indexed_root, tmp_path, plan=plan)
+    assert (epoch.given, epoch.again, epoch.never) == (plan.rows, 0, 0)
+    assert epoch.padding == (plan.rows - 12) % 2
+
+
+def test_a_part_has_a_ledger_of_its_own(indexed_root, tmp_path):
+    dataset = audio_flan.load_dataset(indexed_root, "speech", split="train", streaming=True, ledger=tmp_path)
+    part = dataset.select_columns(COLUMNS).shard(num_shards=3, index=1)
+    count = len(list(part))
+    epoch = epochs_of(indexed_root, tmp_path)
+    assert (epoch.rows, epoch.given, epoch.again, epoch.never) == (count, count, 0, 0)
+
+
+def test_the_last_epoch_there_is(indexed_root, tmp_path, plan):
+    list(islice(rows_of(indexed_root, tmp_path, plan=plan, epoch=2**63 - 1), 3))
+    assert epochs_of(indexed_root, tmp_path, plan=plan).epoch == 2**63 - 1
+
+
+@pytest.mark.parametrize("nbytes", [0, 1, 100])
+def test_a_header_that_a_crash_has_cut_off_costs_its_file(indexed_root, tmp_path, plan, nbytes):
+    list(rows_of(indexed_root, tmp_path, plan=plan))
+    (whole,) = tmp_path.iterdir()
+    (tmp_path / "00000-000-cut.ledger").write_bytes(whole.read_bytes()[:nbytes])
+    audit = audio_flan.audit_ledger(tmp_path, indexed_root, plan=plan)
+    assert (audit.files, audit.cut_off) == (1, ("00000-000-cut.ledger",))
+    assert audit.is_clean
+    whole.unlink()
+    with pytest.raises(LedgerError, match="has only files that a crash has cut off"):
+        audio_flan.audit_ledger(tmp_path, indexed_root, plan=plan)
+
+
+def test_a_pass_counts_once_however_often_its_file_is_copied(indexed_root, tmp_path, plan):
+    list(rows_of(indexed_root, tmp_path, plan=plan))
+    (whole,) = tmp_path.iterdir()
+    data = whole.read_bytes()
+    shutil.copy(whole, tmp_path / "z-again.ledger")
+    (tmp_path / "0-while-it-ran.ledger").write_bytes(data[: data.index(b"\n") + 1])
+    audit = audio_flan.audit_ledger(tmp_path, indexed_root, plan=plan)
+    assert audit.is_clean
+    assert audit.files == 1
+    assert set(audit.copies) == {"z-again.ledger", "0-while-it-ran.ledger"}
+    assert audit.epochs[0].given == plan.rows
+    whole.write_bytes(data.replace(b'"start": 0', b'"start": 1'))
+    with pytest.raises(LedgerError, match="say different things of the same pass"):
+        audio_flan.audit_ledger(tmp_path, indexed_root, plan=plan)
+
+
+@pytest.mark.parametrize("room", [0, 100, 700])
+def test_a_full_disk_is_an_error_that_names_the_file(indexed_root, tmp_path, monkeypatch, room):
+    """Rows are noted in chunks of seven; what a limit cuts off is taken back."""
+    monkeypatch.setattr("audio_flan.streaming.ledger._CHUNK_ROWS", 7)
+    rows = rows_of(indexed_root, tmp_path)
+    given = []
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(OSError, match="the ledger") as caught:
+            given.extend(rows)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    (path,) = tmp_path.iterdir()
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
+    if path.stat().st_size:
+        audit = audio_flan.audit_ledger(tmp_path, indexed_root)
+        assert not audit.cut_off
+        assert audit.epochs[0].given == len(given) // 7 * 7 > 0
+    else:
+        assert read_header(path) is None
+
+
+@pytest.mark.parametrize("with_plan", [True, False])
+def test_the_order_is_made_about_once(indexed_root, tmp_path, plan, monkeypatch, with_plan):
+    """However many files there are, and however far apart the rows of their chunks."""
+    monkeypatch.setattr("audio_flan.analysis.ledger_counts._SEGMENT_ROWS", 16)
+    options = {"plan": plan} if with_plan else {}
+    for rank in range(8):
+        list(rows_of(indexed_root, tmp_path, rank=rank, world_size=8, uneven="pad", **options))
+    asked = Counter()
+    look_up = OrderedStream.row_numbers
+
+    def counted(stream, positions):
+        asked.update(positions.tolist())
+        return look_up(stream, positions)
+
+    monkeypatch.setattr(OrderedStream, "row_numbers", counted)
+    audit = audio_flan.audit_ledger(tmp_path, indexed_root, **options)
+    assert audit.is_clean
+    assert audit.files == 8
+    assert asked == Counter(range(audit.epochs[0].rows))
+
+
+def test_what_the_stream_cannot_have_given_out_is_refused(indexed_root, tmp_path, plan):
+    list(islice(rows_of(indexed_root, tmp_path, plan=plan), 3))
+    (path,) = tmp_path.iterdir()
+    header = read_header(path)
+    (chunk,) = read_chunks(path, pytest.fail)
+    for steps, rows, message in [
+        ([0, 1, plan.rows], chunk.rows, "has steps that epoch 0 does not have"),
+        ([0, 1, -1], chunk.rows, "has steps that epoch 0 does not have"),
+        (chunk.steps, chunk.rows + 1, "at position 0 of epoch 0 the stream has row"),
+    ]:
+        write(path, [chunk_of(steps, rows)], header)
+        with pytest.raises(LedgerError, match=message):
+            audio_flan.audit_ledger(tmp_path, indexed_root, plan=plan)
+
+
 def test_ledgers_of_something_else_are_refused(indexed_root, embedded_root, demo_root, tmp_path, plan):
     ledger = tmp_path / "ledger"
     with pytest.raises(LedgerError, match="has no files of a ledger"):
@@ -197,9 +401,24 @@ def test_the_command(indexed_root, tmp_path, plan):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "All rows up to the last were given out once, by 1 files." in result.output
+    (counted,) = ledger.iterdir()
+    shutil.copy(counted, ledger / "copy.ledger")
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    assert "a copy of another file: " in result.output
     list(islice(rows, 3))
     result = CliRunner().invoke(app, [*arguments, "--json"])
     assert result.exit_code == 1
     shown = json.loads(result.stdout)
     assert shown["epochs"][0]["again"] == len(shown["again"]) == 3
     assert not shown["is_clean"]
+
+
+def test_rows_are_noted_in_the_epoch_they_are_of(indexed_root, tmp_path):
+    rows = rows_of(indexed_root, tmp_path / "ledger", config="speech_asr")
+    old = iter(rows)
+    rows.set_epoch(1)
+    given = [list(old), list(rows)]
+    audit = audio_flan.audit_ledger(tmp_path / "ledger", indexed_root)
+    assert [(each.epoch, each.given) for each in audit.epochs] == [(0, len(given[0])), (1, len(given[1]))]
+    assert audit.is_clean

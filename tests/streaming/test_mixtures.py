@@ -8,6 +8,7 @@ from itertools import islice
 import msgspec
 import numpy as np
 import pytest
+from environments import since_datasets_4
 
 import audio_flan
 from audio_flan.mixing import PlanError
@@ -140,6 +141,7 @@ def test_batches_of_a_plan_go_on_where_they_stopped(indexed_root, plan, form):
     assert first + [names(batch) for batch in resumed] == whole
 
 
+@since_datasets_4
 def test_datasets_gives_the_same_rows(indexed_root, plan, undisturbed):
     dataset = audio_flan.load_dataset(indexed_root, streaming=True, plan=plan).shuffle(seed=5)
     for epoch in range(2):
@@ -178,7 +180,9 @@ def test_a_plan_over_a_filter_draws_only_what_passes(built_root):
 
 
 def test_the_sound_is_that_of_the_rows(built_root):
-    plan = audio_flan.rebalance(built_root, weights={"speech_asr": 1, "music_text_to_music_generation": 1}, budget=12)
+    plan = audio_flan.rebalance(
+        built_root, weights={"speech_asr": 1, "music_text_to_music_generation": 1}, budget=12
+    )
     for row in audio_flan.stream(built_root, plan=plan, shuffle=True):
         for clip, audio_id in zip(row["input_audio"], row["input_audio_ids"], strict=True):
             assert clip.id == audio_id

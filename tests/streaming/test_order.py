@@ -111,7 +111,7 @@ def test_ranks_get_as_many_and_together_all(start, total, share, workers):
         assert together[: len(left)] == left
         more = together[len(left) :]
         assert len(more) < world_size
-        assert more == ([total - 1] * len(more) if uneven == "pad" else list(range(len(more))))
+        assert more == [total - 1 if uneven == "pad" else i % total for i in range(len(more))]
 
 
 @examples(300)

@@ -24,17 +24,17 @@ def make_release(root: Path, audio_format: str, clips: int, *, repeats: int = 1,
     with (root / "scp_files/speech/01_Bench.scp").open("w") as scp:
         for audio_id in ids:
             name = f"{audio_id}.{suffix}"
-            (audio / name).write_bytes(_encode(_speech_like(rng), audio_format))
+            (audio / name).write_bytes(encode(speech_like(rng), audio_format))
             scp.write(f"{audio_id}\taudio_files/speech/01_Bench/{name}\n")
     with (metadata / "train.jsonl").open("w") as lines:
         for number in range(clips * ROWS_PER_CLIP * repeats):
-            lines.write(json.dumps(_record(number, ids[number % clips])) + "\n")
+            lines.write(json.dumps(record(number, ids[number % clips])) + "\n")
     return root
 
 
-def _speech_like(rng: np.random.Generator) -> np.ndarray:
+def speech_like(rng: np.random.Generator, seconds: tuple[float, float] = (2, 15)) -> np.ndarray:
     """Voiced and unvoiced stretches with pauses; FLAC makes about 57 % of it, as of recorded speech."""
-    frames = int(rng.uniform(2, 15) * SAMPLING_RATE)
+    frames = int(rng.uniform(*seconds) * SAMPLING_RATE)
     time = np.arange(frames) / SAMPLING_RATE
     pitch = 120 + 60 * np.sin(2 * np.pi * 0.4 * time + rng.uniform(0, 6))
     phase = 2 * np.pi * np.cumsum(pitch) / SAMPLING_RATE
@@ -43,14 +43,16 @@ def _speech_like(rng: np.random.Generator) -> np.ndarray:
     return 0.12 * syllables * voiced + 0.004 * rng.standard_normal(frames)
 
 
-def _encode(samples: np.ndarray, audio_format: str) -> bytes:
+def encode(samples: np.ndarray, audio_format: str) -> bytes:
+    """Return a file of 16 kHz, mono."""
     buffer = io.BytesIO()
     subtype = "PCM_16" if audio_format in ("FLAC", "WAV") else None
     soundfile.write(buffer, samples, SAMPLING_RATE, format=audio_format, subtype=subtype)
     return buffer.getvalue()
 
 
-def _record(number: int, audio_id: str) -> dict[str, object]:
+def record(number: int, audio_id: str) -> dict[str, object]:
+    """Return what a release says of one row."""
     return {
         "instruction": "Please write down what is said in this recording.",
         "input": f"audio: <|SOA|>{audio_id}<|EOA|>",
