@@ -119,13 +119,14 @@ class Batches(TorchDataset["_Mark"]):
 
         self.stream, self.rule, self._collate = stream, rule, collate
         self._lengths = RowGroups(stream.source, stream.files, _SECONDS_COLUMNS)
-        self._mark = _Mark()
+        self._begun = self._mark = _Mark()
+        """Where the pass began, and how far it is, in this process."""
         self._passes = Passes(stream.epoch)
 
     def __iter__(self) -> Iterator[Any]:
         if self._passes.epoch != self.stream.epoch:  # another process has gone to it; this one is a worker
             self.stream.set_epoch(self._passes.epoch)
-        self._mark = self._take_resume() or _Mark()
+        self._begun = self._mark = self._take_resume() or _Mark()
         return self._batches(self._mark)
 
     def _batches(self, mark: _Mark) -> Iterator[Any]:
@@ -186,7 +187,8 @@ class Batches(TorchDataset["_Mark"]):
             return
         self.stream.set_epoch(epoch)
         self._passes.restart(epoch)
-        self._mark, self._resume = _Mark(), None
+        self._begun = self._mark = _Mark()
+        self._resume = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state after the last batch given out in this process.
@@ -205,7 +207,7 @@ class Batches(TorchDataset["_Mark"]):
         if batches < 0:
             raise ValueError(f"batches must be 0 or more, got {batches}")
         # Workers that begin a second pass begin it at the start of the epoch.
-        begin = (self._resume if self._passes.most < 2 else None) or _Mark()
+        begin = self._begun if self._resume is None or self._passes.most > 1 else self._resume
         last = next(islice(self._plan(begin), batches - 1, None), None) if batches else None
         if batches and last is None:
             raise ValueError(f"there are fewer than {batches} batches to the end of the epoch")

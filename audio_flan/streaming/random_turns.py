@@ -1,7 +1,7 @@
 """Leaves that take turns by chance, each within one row of its share at every position.
 
-Leaves are joined two by two into a tree: small ones and equal ones first, then what is left, by size. From the
-top, the slots of every pair are divided between its two: of those up to any position, the first gets its
+Leaves are joined two by two into a tree: small ones and equal ones first, then what is left, by size. From
+the top, the slots of every pair are divided between its two: of those up to any position, the first gets its
 part, a number with a fraction, or the nearest that keeps both in their windows. That number is then rounded,
 up or down by chance, up as often as the fraction says, and a slot goes to the first where the rounded number
 grows (dependent rounding).

@@ -247,3 +247,16 @@ def test_a_row_that_is_skipped_is_missing_in_its_batch(demo_root, tmp_path):
     bad = {entry.uuid for entry in found.stream.quarantine}
     assert bad
     assert left == [[row for row in batch if row[0] not in bad] for batch in names(whole)]
+
+
+def test_the_state_after_batches_is_right_without_workers_too(indexed_root):
+    """A loop that counts batches does not depend on the number of workers."""
+    begun = batches(indexed_root, "rows")
+    whole = names(batches(indexed_root, "rows"))
+    names(islice(begun, 4))
+    resumed = batches(indexed_root, "rows")
+    resumed.load_state_dict(begun.state_after(4))
+    names(islice(resumed, 2))
+    last = batches(indexed_root, "rows")
+    last.load_state_dict(resumed.state_after(2))
+    assert names(last) == whole[6:]
