@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from property_profiles import examples
 
 import audio_flan
+from audio_flan.fetch.read_ahead import read_ahead
 from audio_flan.release import Entry, Quarantine
 from audio_flan.streaming.decode_ahead import Job, make_rows
 from audio_flan.streaming.rows import Ahead
@@ -247,6 +248,7 @@ def test_clips_of_a_remote_root_are_fetched_once(indexed_root, hub):
 
     def fetched(threads):
         hub.forget()
+        read_ahead.cache_clear()
         rows = heard(audio_flan.stream(root, "music", shuffle=True, decode_threads=threads))
         return rows, len([each for each in hub.log if each.kind.endswith("GET") and ".tar" in each.path])
 
