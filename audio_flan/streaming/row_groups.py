@@ -49,7 +49,7 @@ class RowGroups:
             if sum(file.groups) != file.rows:
                 message = f"{source.root}: the manifest does not say which row groups {file.path} has"
                 raise ManifestError(f"{message}; build it anew")
-        counts = [len(file.groups) for file in files]
+        counts = np.array([len(file.groups) for file in files], np.int64)
         self.sizes = np.array([rows for file in files for rows in file.groups], np.int64)
         """int64, shape (groups,): the number of rows of each."""
         self._file_of = np.repeat(np.arange(len(files)), counts)

@@ -1,9 +1,11 @@
 """Ctrl-C, and workers that are killed: the process ends, and leaves nothing behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,9 +62,10 @@ def running(tmp_path, script, *arguments):
 
     Gives the process, and a set of further processes whose shared memory is looked for in the end.
     """
-    file, temporary, seen = tmp_path / "script.py", tmp_path / "tmp", set()
+    file, seen = tmp_path / "script.py", set()
     file.write_text(script)
-    temporary.mkdir()
+    # Of a short name: sockets have room for 107 characters, and one that does not fit hangs the loader.
+    temporary = Path(tempfile.mkdtemp(prefix="flan-"))
     before = {path.name for path in SHARED_MEMORY.iterdir()}
     process = subprocess.Popen(
         [sys.executable, file, *map(str, arguments)],
@@ -78,6 +81,7 @@ def running(tmp_path, script, *arguments):
         process.communicate()
     # What is killed leaves the sockets (pymp-*) through which multiprocessing hands over torch's tensors.
     assert not [path for path in temporary.iterdir() if not path.name.startswith("pymp-")]
+    shutil.rmtree(temporary)
     new = {path.name for path in SHARED_MEMORY.iterdir()} - before
     assert not [name for name in new if any(f"_{pid}_" in name for pid in (process.pid, *seen))]
 

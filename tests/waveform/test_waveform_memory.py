@@ -21,7 +21,8 @@ def test_it_is_used_again_only_when_the_last_view_is_gone():
     second = empty(SHAPE)
     assert not np.shares_memory(view, second)
     del view
-    assert empty(SHAPE).__array_interface__["data"][0] == place
+    living = [empty(SHAPE) for _ in range(64)]  # other tests may have left memory of this size, too
+    assert place in [array.__array_interface__["data"][0] for array in living]
 
 
 @pytest.mark.torch
