@@ -10,7 +10,7 @@ from audio_flan.mixing import PlanError, PlannedLeaf
 from audio_flan.streaming.hashes import make_key
 from audio_flan.streaming.interleave import INTERLEAVE_VERSION, Interleave
 from audio_flan.streaming.leaf_rows import LeafRows
-from audio_flan.streaming.order import LANES, WINDOW_ROWS, Numbers, Order
+from audio_flan.streaming.order import LANES, WINDOW_ROWS, Numbers, Order, look_up
 
 _PASSES_KEPT: Final = 2
 """Passes over a leaf whose order is kept: rows of the end of one and the start of the next are asked for."""
@@ -62,7 +62,7 @@ class MixedOrder:
 
     def leaves(self, positions: Numbers) -> Numbers:
         """Return the number of the leaf at each position."""
-        return self._turns_at(positions)[0]
+        return look_up(positions, self._turns.block_at)[0]
 
     def places(self, positions: Numbers) -> tuple[Numbers, Numbers]:
         """Return what stands at some positions: the number of each row's group, and its number in it.
@@ -77,7 +77,7 @@ class MixedOrder:
         IndexError
             When there is no such position.
         """
-        leaves, draws = self._turns_at(positions)
+        leaves, draws = look_up(positions, self._turns.block_at)
         groups, numbers = np.empty_like(positions), np.empty_like(positions)
         for leaf in np.unique(leaves).tolist():
             here = leaves == leaf
@@ -97,19 +97,6 @@ class MixedOrder:
             When it cannot be one.
         """
         self._turns.settle(position, mark)
-
-    def _turns_at(self, positions: Numbers) -> tuple[Numbers, Numbers]:
-        leaves, draws = np.empty_like(positions), np.empty_like(positions)
-        by_position = np.argsort(positions, kind="stable")
-        ascending = positions[by_position]
-        first = 0
-        while first < len(positions):
-            block = self._turns.block_at(int(ascending[first]))
-            end = int(np.searchsorted(ascending, block.start + len(block.leaves)))
-            inside, these = ascending[first:end] - block.start, by_position[first:end]
-            leaves[these], draws[these] = block.leaves[inside], block.draws[inside]
-            first = end
-        return leaves, draws
 
     def _places_of(self, leaf: int, draws: Numbers) -> tuple[Numbers, Numbers]:
         """Return groups and numbers of some draws of a leaf in this epoch."""

@@ -17,6 +17,7 @@ generators") of seed, epoch and number, which is the same everywhere.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -121,17 +122,7 @@ class Order:
         IndexError
             When there is no such position.
         """
-        groups, rows = np.empty_like(positions), np.empty_like(positions)
-        by_position = np.argsort(positions, kind="stable")
-        ascending = positions[by_position]
-        first = 0
-        while first < len(positions):
-            window = self._recent_window(int(ascending[first]))
-            end = int(np.searchsorted(ascending, window.start + len(window.rows)))
-            inside, these = ascending[first:end] - window.start, by_position[first:end]
-            groups[these], rows[these] = window.groups[inside], window.rows[inside]
-            first = end
-        return groups, rows
+        return look_up(positions, self._recent_window)
 
     def _recent_window(self, position: int) -> Window:
         for window in self._recent:
@@ -163,6 +154,32 @@ class Order:
         turn = ranges(block_rows)
         place = np.lexsort((block, turn, block // self._lanes))
         return row_group[in_block][place], row[in_block][place]
+
+
+def look_up(
+    positions: Numbers, window_at: Callable[[int], tuple[int, Numbers, Numbers]]
+) -> tuple[Numbers, Numbers]:
+    """Return the two numbers that stand at each of some positions, in any order.
+
+    Parameters
+    ----------
+    positions : numpy.ndarray
+        int64, shape (rows,).
+    window_at : callable
+        Gives the run of positions that holds one: its start, and the two numbers of each position in it.
+        It is called once for each run, in ascending order.
+    """
+    one, other = np.empty_like(positions), np.empty_like(positions)
+    by_position = np.argsort(positions, kind="stable")
+    ascending = positions[by_position]
+    first = 0
+    while first < len(positions):
+        start, ones, others = window_at(int(ascending[first]))
+        end = int(np.searchsorted(ascending, start + len(ones)))
+        inside, these = ascending[first:end] - start, by_position[first:end]
+        one[these], other[these] = ones[inside], others[inside]
+        first = end
+    return one, other
 
 
 def _permuted(numbers: Numbers, key: Key) -> Numbers:

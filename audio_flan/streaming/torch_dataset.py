@@ -39,13 +39,19 @@ class Passes:
     @property
     def most(self) -> int:
         """How many passes the worker that has begun most of them has begun."""
-        return int(max(self._numbers[_EPOCH + 1 :]))
+        return int(max(self._begun))
+
+    @property
+    def _begun(self) -> list[int]:
+        numbers = self._numbers if isinstance(self._numbers, list) else self._numbers.tolist()
+        return list(numbers[_EPOCH + 1 :])
 
     def restart(self, epoch: int) -> None:
         """Go to an epoch of which nobody has begun a pass."""
         self._numbers[_EPOCH] = epoch
-        for place in range(_EPOCH + 1, len(self._numbers)):
-            self._numbers[place] = 0
+        for worker, begun in enumerate(self._begun):
+            if begun:
+                self._numbers[_EPOCH + 1 + worker] = 0
 
     def begin(self, worker: int) -> int:
         """Count a pass of a worker, and return how many it has begun."""

@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from importlib.util import find_spec
 
 import pytest
 from documents import DOCUMENTS, PROJECT, blocks, commands, runnable
@@ -39,17 +38,11 @@ NOT_RUN = {
 }
 """Lines that are left out because they hold such words, and why. docs/contributing.md says so, too."""
 WITH_CODE = [document for document in DOCUMENTS if runnable(document)]
-TRAINERS = ("transformers", "lhotse")
-"""Not among what tests need: blocks that import them are run where they are installed."""
 NEED_TORCH = {"docs/guides/train.md"}
 
 
 def left_out(document: str, line: str) -> bool:
     return any(words in line for words in NOT_RUN.get(document, ()))
-
-
-def lacks_a_trainer(code: str) -> bool:
-    return any(f"from {name} import" in code and find_spec(name) is None for name in TRAINERS)
 
 
 def without_lengths(text: str) -> str:
@@ -71,8 +64,6 @@ def test_blocks_of_code_work(document, folder):
     for block in runnable(document):
         lines = block.code.splitlines(keepends=True)
         code = "".join(line for line in lines if not left_out(document, line))
-        if lacks_a_trainer(code):
-            continue
         if block.language == "python":
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed):
