@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from environments import since_datasets_4
+from stages import epoch_in_stages
 
 import audio_flan
 from audio_flan.mixing import PlanError
@@ -93,24 +94,12 @@ def test_any_number_of_ranks_goes_on_where_any_other_stopped(indexed_root, plan,
     chance = random.Random(case)
     epoch = chance.randrange(3)
     expected = undisturbed[epoch * plan.rows : (epoch + 1) * plan.rows]
-    found, state = [], None
-    for last in (False, False, True):
-        world_size = chance.randint(1, 8)
-        ranks = [
-            mixed(indexed_root, plan, epoch=epoch, rank=rank, world_size=world_size)
-            for rank in range(world_size)
-        ]
-        if state:
-            for rank in ranks:
-                rank.load_state_dict(state)
-        steps = None if last else chance.randint(0, 30)
-        taken = [names(islice(rank, steps)) for rank in ranks]
-        assert len({len(each) for each in taken}) == 1
-        found += [row for step in zip(*taken, strict=True) for row in step]
-        states = {msgspec.json.encode(rank.state_dict()) for rank in ranks}
-        assert len(states) == 1
-        assert len(min(states)) < 10_000
-        state = msgspec.json.decode(states.pop())
+    found, world_size = epoch_in_stages(
+        lambda rank, ranks: mixed(indexed_root, plan, epoch=epoch, rank=rank, world_size=ranks),
+        names,
+        chance,
+        most_steps=30,
+    )
     assert found == expected[: len(found)]
     assert len(expected) - len(found) < world_size
 

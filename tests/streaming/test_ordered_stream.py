@@ -3,10 +3,9 @@
 import pickle
 import random
 import shutil
-from itertools import islice
 
-import msgspec
 import pytest
+from stages import epoch_in_stages
 
 import audio_flan
 from audio_flan.release import Quarantine
@@ -61,26 +60,12 @@ def test_each_epoch_has_another_order(built_root):
 @pytest.mark.parametrize("case", range(12))
 def test_any_number_of_ranks_goes_on_where_any_other_stopped(indexed_root, shuffled, case):
     """Three stages on random numbers of ranks; each state is taken of any rank and goes through JSON."""
-    chance = random.Random(case)
-    found, state = [], None
-    for last in (False, False, True):
-        world_size = chance.randint(1, 8)
-        ranks = [
-            stream(indexed_root, shuffle=True, seed=5, rank=rank, world_size=world_size)
-            for rank in range(world_size)
-        ]
-        if state:
-            for rank in ranks:
-                rank.load_state_dict(state)
-        steps = None if last else chance.randint(0, 40)
-        taken = [names(islice(rank, steps)) for rank in ranks]
-        assert len({len(each) for each in taken}) == 1
-        found += [row for step in zip(*taken, strict=True) for row in step]
-        states = {msgspec.json.encode(rank.state_dict()) for rank in ranks}
-        assert len(states) == 1
-        encoded = states.pop()
-        assert len(encoded) < 10_000
-        state = msgspec.json.decode(encoded)
+    found, world_size = epoch_in_stages(
+        lambda rank, ranks: stream(indexed_root, shuffle=True, seed=5, rank=rank, world_size=ranks),
+        names,
+        random.Random(case),
+        most_steps=40,
+    )
     assert found == shuffled[: len(found)]
     assert len(shuffled) - len(found) < world_size
 
