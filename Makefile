@@ -11,15 +11,18 @@ WITH_FFMPEG = LD_LIBRARY_PATH="$$($(BIN)/python tools/link_ffmpeg.py $(VENV)/ffm
 OLDEST := $(VENV)/oldest
 BENCH := build/bench
 
-.PHONY: demo test lint types cover test-oldest bench cards reference clean
+.PHONY: demo test test-slow lint types cover test-oldest bench cards reference clean
 
 demo: $(VENV)/demo.stamp  ## make a small corpus offline and stream it
 	$(BIN)/audio-flan demo demo
 
-test: lint types  ## everything that CI runs
-	$(WITH_FFMPEG) $(BIN)/python -m pytest $(PYTEST_ARGS)
+test: lint types  ## linter, types, and all tests but the slow ones
+	$(WITH_FFMPEG) $(BIN)/python -m pytest $(PYTEST_ARGS) -m "not slow"
 
-cover: $(VENV)/test.stamp  ## the same tests, twice as long: branches that they reach, processes that they start included
+test-slow: $(VENV)/test.stamp  ## the other tests: crashes, faults, other versions, clusters, the documents; CI runs both
+	$(WITH_FFMPEG) $(BIN)/python -m pytest $(PYTEST_ARGS) -m slow
+
+cover: $(VENV)/test.stamp  ## all tests, twice as long: branches that they reach, processes that they start included
 	$(BIN)/coverage erase
 	$(WITH_FFMPEG) $(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet

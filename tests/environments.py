@@ -3,7 +3,6 @@
 import subprocess
 import venv
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -53,10 +52,6 @@ def link_all_but(package: str, python: str | Path, folder: Path) -> None:
             (here / entry.name).symlink_to(entry)
 
 
-since_datasets_4 = pytest.mark.skipif(
-    version("datasets").startswith("3."),
-    reason="datasets 3: no List; of streams no sums, no to_parquet, no number of epochs, none lazy filtered",
-)
 _FENCE = """
 import sys
 

@@ -217,6 +217,7 @@ def test_references_are_counted_with_audio_or_when_rows_differ(indexed_root, tmp
         path.write_text(json.dumps(manifest))
 
 
+@pytest.mark.slow
 def test_clips_that_cannot_be_opened_are_said_and_not_counted(demo_copy, tmp_path):
     before = audio_flan.stats(demo_copy)
     scp = next(path for path in sorted(demo_copy.glob("scp_files/*/*.scp")))

@@ -101,6 +101,7 @@ def test_a_size_that_is_none(small_tree, out):
     assert "expected a size such as 512MB" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_was_transcoded_and_what_was_kept_is_said(small_tree, out):
     options = (small_tree.root, out, "--transcode", "flac", "--clips", "parquet")
     first = run(*options).stdout

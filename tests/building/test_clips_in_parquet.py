@@ -48,6 +48,7 @@ def test_the_manifest_lists_the_shards(parquet):
     assert list(verify(parquet.root, deep=True)) == []
 
 
+@pytest.mark.slow
 def test_jobs_make_no_difference(parquet, demo_root, out):
     build(demo_root, out, shard_size=1_000_000, clips="parquet", jobs=2)
     assert tree(out) == tree(parquet.root)
@@ -65,6 +66,7 @@ print(sum(len(row["audio"]["bytes"]) for row in found))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["stream", "table"])
 def test_plain_datasets_reads_the_clips_as_audio(parquet, how, tmp_path):
     environment = os.environ | {"HF_DATASETS_CACHE": str(tmp_path)}

@@ -29,6 +29,7 @@ def test_it_is_hardly_larger_than_its_clips(built):
     assert nbytes <= 1.03 * summary.clip_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_datasets_reads_tars_of_one_format(built):
     """Its builder for such tars takes none with clips of several formats for a WebDataset."""

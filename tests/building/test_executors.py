@@ -22,6 +22,7 @@ from audio_flan.release import open_release
 from audio_flan.shards import MANIFEST_NAME
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("jobs", "whom"), [(1, "process"), (3, "process"), (3, "group")])
 def test_ctrl_c_leaves_what_the_next_run_goes_on_from(demo_root, indexed, out, jobs, whom):
     command = [

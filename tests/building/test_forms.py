@@ -121,6 +121,7 @@ def test_tars_keep_to_their_size(indexed):
     assert max(sizes) < 1_300_000
 
 
+@pytest.mark.slow
 def test_another_seed_another_order_and_the_same_rows(demo_root, indexed, out):
     other = Built(out, build(demo_root, out, shard_size=1_000_000, seed=1))
     assert set(other.by_key()) == set(indexed.by_key())

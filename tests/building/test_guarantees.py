@@ -40,12 +40,14 @@ def command(tmp_path, demo_root):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "jobs"), [("indexed", 5), ("embedded", 2)])
 def test_any_number_of_jobs_gives_the_same_bytes(request, command, out, form, jobs):
     subprocess.run(command(out, form, jobs), check=True, timeout=300)
     assert tree(out) == tree(request.getfixturevalue(form).root)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "jobs"), [("indexed", 3), ("embedded", 2)])
 def test_killed_at_any_moment_and_resumed(request, command, out, form, jobs):
     chance = random.Random(jobs)
@@ -118,6 +120,7 @@ def test_what_is_done_is_not_done_again(demo_root, indexed, out, monkeypatch):
     assert marks == {path: path.stat().st_mtime_ns for path in done}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_full_disk(demo_root, indexed, tmp_path, jobs):
     disk = tmp_path / "disk"

@@ -195,6 +195,7 @@ def test_without_records_all_is_made_and_that_is_said(again, release, tmp_path):
     assert not build(release, again.root, again.summary.form, shard_size=SIZE).changes.anew
 
 
+@pytest.mark.slow
 def test_killed_and_resumed(again, release, tmp_path):
     """Also when the release changes once more in between."""
     script = tmp_path / "run.py"

@@ -70,6 +70,7 @@ for key, cells in pickle.load(sys.stdin.buffer):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["stream", "table"])
 def test_plain_datasets_reads_the_embedded_form(embedded, how, tmp_path):
     glob = str(embedded.root / row_glob("music", "train"))

@@ -21,6 +21,7 @@ def run(hub, tmp_path):
     return lambda *arguments: run_client(hub, tmp_path / "home", RUN, "build", *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["indexed", "embedded"])
 def test_a_repo_builds_what_the_folder_builds(request, hub, run, demo_root, out, form):
     hub.add(REPO, demo_root)
@@ -42,6 +43,7 @@ def test_clips_in_archives_and_clips_that_are_not_there(hub, run, small_tree, tm
     assert "1 empty_audio, 1 missing_audio" in done.stdout
 
 
+@pytest.mark.slow
 def test_failures_that_pass_are_survived(hub, run, small_tree, tmp_path):
     hub.add(REPO, small_tree.root)
     hub.fail(503, "*/tree/main/audio_files/*", times=2)
@@ -71,6 +73,7 @@ def test_a_clip_that_cannot_be_fetched_stops_the_build_and_is_not_quarantined(hu
     assert tree(out) == tree(tmp_path / "local")
 
 
+@pytest.mark.slow
 def test_a_gated_release(hub, run, small_tree, out):
     hub.add(REPO, small_tree.root, token="hf_right")
     assert "is gated" in run(REPO, out).stderr

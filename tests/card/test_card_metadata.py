@@ -115,6 +115,7 @@ os._exit(0)  # the threads of datasets' reader can abort the end of the interpre
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["stream", "table"])
 def test_plain_datasets_loads_a_fresh_build(root, how, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))

@@ -170,6 +170,7 @@ def test_a_card_that_cannot_be_taken_apart(card, message):
         merge_card({}, "x", card)
 
 
+@pytest.mark.slow
 def test_the_command(indexed_root, tmp_path):
     import shutil
 

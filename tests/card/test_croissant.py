@@ -86,6 +86,7 @@ def by_key(rows):
     return sorted(rows, key=lambda row: (row["uuid"], row["task"], row["split"]))
 
 
+@pytest.mark.slow
 def test_it_is_valid_and_its_records_are_the_rows(built_root, read):
     path = built_root / "croissant.json"
     form = read_manifest(built_root).form

@@ -37,6 +37,7 @@ def test_a_release_says_which_clips_no_row_names(demo_root):
     assert "clips that no row names, not counted" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["60", "160"])
 def test_at_any_width(indexed_root, width):
     text = run("stats", indexed_root, "--all", "--against-paper", env={"COLUMNS": width}).stdout
@@ -61,6 +62,7 @@ def test_csv_and_markdown(indexed_root):
     assert "## Corpora" in run("stats", indexed_root, "--md").stdout
 
 
+@pytest.mark.slow
 def test_a_page_and_a_plot(indexed_root, tmp_path):
     page, plot = tmp_path / "stats.html", tmp_path / "stats.svg"
     text = run("stats", indexed_root, "--html", page, "--plot", plot).stdout

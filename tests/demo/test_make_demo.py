@@ -25,12 +25,14 @@ def test_same_seed_same_bytes_and_progress_counts_up(demo, tmp_path):
     assert calls == [(done, steps) for done in range(1, steps + 1)]
 
 
+@pytest.mark.slow
 def test_same_bytes_in_another_process(demo, tmp_path):
     code = "import sys; from audio_flan.demo import make_demo; make_demo(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "other")], check=True, timeout=120)
     assert tree(tmp_path / "other") == tree(demo.root)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_records_of_the_same_tasks(demo, tmp_path):
     other = make_demo(tmp_path / "other", seed=7)
     assert other.tasks == demo.summary.tasks

@@ -50,6 +50,7 @@ def without_lengths(text: str) -> str:
     return re.sub(r"\d+\.\d\d s|\(\d+,\)", "...", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "document",
     [

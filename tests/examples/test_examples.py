@@ -27,6 +27,7 @@ def run(tmp_path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_training_goes_on_where_it_stopped(indexed_root, run):
     whole = run("train.py", indexed_root, "--steps", 20, "--checkpoint", "whole.pt")

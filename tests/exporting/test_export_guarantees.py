@@ -66,6 +66,7 @@ def test_every_form_gives_the_same(request, made, tmp_path, form, to):
     assert tree(tmp_path / "out", SAYS_WHERE_FROM) == tree(made(to), SAYS_WHERE_FROM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["indexed", "webdataset"])
 def test_any_number_of_jobs_gives_the_same_bytes(command, made, out, to):
     subprocess.run(command(out, to, 2), check=True, timeout=300)
@@ -79,6 +80,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", MOMENTS)
 def test_killed_at_any_moment_and_resumed(command, made, out, to):
     kills = 0

@@ -65,6 +65,7 @@ def _text(root, out, budget):
     return out / "train.jsonl"
 
 
+@pytest.mark.slow
 def test_a_second_run_with_other_jobs_gives_the_same_bytes(shared_corpus, corpus_plan, embedded, tmp_path):
     export(shared_corpus, tmp_path / "second", plan=corpus_plan, jobs=2)
     assert tree(tmp_path / "second") == tree(embedded)

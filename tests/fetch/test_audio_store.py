@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import msgspec
 import pytest
 from hub.server import Hub
+from marks import STARTS
 from xxhash import xxh3_64_intdigest
 
 import audio_flan
@@ -210,7 +211,7 @@ def hashes(store, ids):
     return [xxh3_64_intdigest(store[audio_id].encoded()) for audio_id in ids]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", STARTS)
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_other_processes_look_up_as_well(indexed_root, method):
     store = audio_flan.AudioStore(indexed_root)

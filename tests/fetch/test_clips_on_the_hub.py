@@ -128,6 +128,7 @@ def test_other_hosts_are_told_nothing_of_the_hub(hub, clips, tmp_path):
     assert not any(name in headers for headers in seen for name in ("Authorization", "X-Amzn-Trace-Id"))
 
 
+@pytest.mark.slow
 def test_faults_that_pass(hub, clips, tmp_path):
     for number, fault in enumerate([500, "reset", "truncated", "flip"]):
         hub.fail(fault, "*cdn/*.tar", first=number + 1)
@@ -142,6 +143,7 @@ def test_a_damaged_clip_is_named(hub, clips, tmp_path):
     assert "damaged: its bytes have the xxh3" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["argument", "variable"])
 def test_plain_datasets_streams_a_gated_repo(hub, tmp_path, how):
     """The token that is given to datasets is good for the clips, too."""

@@ -174,6 +174,7 @@ def test_plain_datasets_decodes_it_in_every_way(has_decoder, plain, facts):
                 assert rate == 8000 or not way.endswith("cast"), way
 
 
+@pytest.mark.slow
 def test_plain_datasets_embeds_it(plain, facts):
     sizes = [
         [int(cell["path"].partition("&size=")[2].partition("&")[0]) for cell in cells]

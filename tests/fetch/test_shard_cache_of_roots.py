@@ -160,6 +160,7 @@ def test_the_limit_holds_for_an_epoch_that_is_larger(shared_roots, tmp_path):
     assert sum(p.stat().st_size for p in tmp_path.rglob("*") if p.is_file()) <= MIN_LIMIT_BYTES + BLOCK_BYTES
 
 
+@pytest.mark.slow
 def test_processes_share_what_is_kept(hub, tmp_path):
     command = [sys.executable, "-c", AGAIN, url(hub), str(tmp_path)]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]

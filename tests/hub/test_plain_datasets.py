@@ -130,6 +130,7 @@ except ValueError as error:
 """
 
 
+@pytest.mark.slow
 def test_the_indexed_form_without_the_package_gives_text_and_the_sample(hub, repos, pythons, tmp_path):
     hub.add(REPO, repos["indexed"])
     python = pythons("newest", package=False)

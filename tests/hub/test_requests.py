@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from marks import quick
 
 from hub.clients import ask_client
 from hub.large import enlarge
@@ -31,7 +32,7 @@ def requests_of(hub, home, module, config, **environment):
 
 
 @pytest.mark.parametrize("form", ["indexed", "embedded"])
-@pytest.mark.parametrize(("config", "limit"), [("speech_asr", 14), ("speech", 16)])
+@pytest.mark.parametrize(("config", "limit"), quick(1, [("speech_asr", 14), ("speech", 16)]))
 def test_a_few_requests_lead_to_the_first_sound(hub, repos, tmp_path, form, config, limit):
     hub.add(REPO, repos[form])
     call, first = requests_of(hub, tmp_path / "plain", "datasets", config)
@@ -43,6 +44,7 @@ def test_a_few_requests_lead_to_the_first_sound(hub, repos, tmp_path, form, conf
     assert ours[1] <= first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "kind", "config", "limit"),
     [
@@ -79,6 +81,7 @@ def test_each_request_may_fail_once(hub, repos, tmp_path, form):
     assert hub.requests["fault"] == len(requests) >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["datasets", "audio_flan"])
 @pytest.mark.parametrize("form", ["indexed", "embedded"])
 def test_the_token_of_a_gated_repo_stays_with_the_hub(hub, repos, tmp_path, form, module):

@@ -48,6 +48,7 @@ def environment(hub, tmp_path):
     return client_environment(hub, tmp_path / "home", HF_TOKEN="good")
 
 
+@pytest.mark.slow
 def test_all_is_there(environment, hub):
     text = doctor(environment, "--json")
     findings = found(text)

@@ -110,6 +110,7 @@ def extra_modules():
     return [module for modules in EXTRAS.values() for module in modules]
 
 
+@pytest.mark.slow
 def test_what_needs_no_extra_works_without_them(without_extras, demo_root, indexed_root, tmp_path):
     loaded = without_extras(WORKS, tmp_path, demo_root, indexed_root, tmp_path / "plan.toml")
     assert not {*extra_modules(), *BESIDE} & set(loaded)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from datasets.distributed import split_dataset_by_node
-from environments import since_datasets_4
+from marks import STARTS, since_datasets_4
 
 import audio_flan
 from audio_flan.records.schema import COLUMNS
@@ -201,6 +201,7 @@ def test_a_clip_under_a_new_name_is_its_cell_and_can_be_cast_to_audio(table):
     assert audio.encoded() == clip.encoded()
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("workers", [0, 1])
 def test_the_wished_rate_survives_torchs_own_conversion(stream, workers):
@@ -332,7 +333,7 @@ def first_clip(rows):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("streaming", [True, False])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_data_loader_workers(stream, table, start, streaming):
@@ -348,6 +349,7 @@ def test_data_loader_workers(stream, table, start, streaming):
         np.testing.assert_array_equal(array.numpy(), expected[uuid])
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_lazy_audio_crosses_worker_boundaries_undecoded(stream):
     torch_data = pytest.importorskip("torch.utils.data")
@@ -388,6 +390,7 @@ def test_num_proc_builds_the_same_table(demo_root):
     assert two["uuid"][:] == one["uuid"][:]
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_a_stream_imports_no_torch_and_is_a_torch_dataset_all_the_same(demo_root):
     code = (

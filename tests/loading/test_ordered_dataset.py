@@ -5,6 +5,7 @@ from itertools import islice
 
 import pytest
 from datasets.distributed import split_dataset_by_node
+from marks import STARTS
 
 import audio_flan
 
@@ -86,7 +87,7 @@ def test_nothing_is_lost_on_resuming_a_shuffled_dataset(dataset, order):
 
 @pytest.mark.torch
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", STARTS)
 def test_workers_lose_nothing(dataset, order, workers, start):
     from torch.utils.data import DataLoader
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import polars as pl
 import pytest
-from environments import since_datasets_4
 from hub.clients import ask_client, client_environment
 from hub.uploads import Uploads
 from hypothesis import given
 from hypothesis import strategies as st
+from marks import since_datasets_4
 
 from audio_flan.building import build
 from audio_flan.publishing import PublishError, plan_publish, publish
@@ -104,6 +104,7 @@ os._exit(0)  # the threads of datasets' reader can abort the end of the interpre
 """
 
 
+@pytest.mark.slow
 @since_datasets_4
 def test_what_is_published_loads_with_plain_datasets(root, run, hub, tmp_path):
     run(root, "--create", "--allow-restricted")
@@ -118,6 +119,7 @@ def sample_rows(root: Path) -> int:
     return next(file.rows for file in read_manifest(root).files if file.path == SAMPLE_FILE)
 
 
+@pytest.mark.slow
 def test_a_second_time_nothing_is_sent(root, run, uploads, hub):
     run(root, "--create", "--allow-restricted")
     commits, before = len(uploads.commits), hub.requests["upload"]
@@ -130,6 +132,7 @@ def test_a_second_time_nothing_is_sent(root, run, uploads, hub):
     assert (summary["files"], summary["bytes"]) == (1, (root / "README.md").stat().st_size)
 
 
+@pytest.mark.slow
 def test_private_data_do_not_go_to_a_public_repo(root, run, uploads, hub, tmp_path):
     published(tmp_path).mkdir(parents=True)
     hub.add(REPO, published(tmp_path))
@@ -150,6 +153,7 @@ def test_no_repo_is_made_for_what_will_not_be_sent(root, run, uploads, hub):
     assert hub.log == []
 
 
+@pytest.mark.slow
 def test_faults_that_pass_are_not_noticed(root, run, hub, tmp_path):
     paths = ("/api/datasets/*/commit/main", "/lfs/*", "*/lfs/objects/batch", "*/preupload/*", "*/tree/*")
     for path in paths:
@@ -159,6 +163,7 @@ def test_faults_that_pass_are_not_noticed(root, run, hub, tmp_path):
     assert list(verify(published(tmp_path), deep=True)) == []
 
 
+@pytest.mark.slow
 def test_after_a_fault_that_stays_the_next_run_goes_on(indexed_root, run, hub, uploads, tmp_path):
     root = shutil.copytree(indexed_root, tmp_path / "root")
     files = len(read_manifest(root).files)
@@ -180,6 +185,7 @@ def test_after_a_fault_that_stays_the_next_run_goes_on(indexed_root, run, hub, u
     assert offered == -(-(files - 100) // 100) + 1  # what was committed is not offered again
 
 
+@pytest.mark.slow
 def test_files_of_an_older_build_are_removed(demo_root, run, uploads, tmp_path, root):
     run(root, "--create", "--allow-restricted")
     (published(tmp_path) / "LICENSE").write_text("by hand")
@@ -233,6 +239,7 @@ def test_a_root_that_does_not_verify_is_refused(root, run, uploads):
     assert "it is no finished build" in run(root, "--create", "--allow-restricted", code=2)
 
 
+@pytest.mark.slow
 def test_a_rebase_that_was_stopped_is_finished(root, run, tmp_path):
     from audio_flan.publishing import rebase
 

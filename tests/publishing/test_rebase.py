@@ -92,6 +92,7 @@ def _moved(row, base):
     return tuple([cell(c) for c in v] if k in AUDIO_COLUMNS else v for k, v in row.items())
 
 
+@pytest.mark.slow
 def test_the_way_back_and_detours(speech_indexed, root):
     before = tree(root)
     for base in (*BASES[1:], ""):
@@ -161,6 +162,7 @@ def test_stopped_in_the_middle_it_is_said_and_mended(speech_indexed, root, tmp_p
     assert tree(root) == tree(straight)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_run_again(root, speech_indexed, tmp_path):
     expected = shutil.copytree(speech_indexed, tmp_path / "expected")
     rebase(expected, HUB)
@@ -300,6 +302,7 @@ def _stop_a_rebase(root):
         rebase(root, HUB, progress=stop)
 
 
+@pytest.mark.slow
 def test_the_command(root, speech_embedded):
     def run(*args, code=0):
         command = [sys.executable, "-m", "audio_flan.cli", "rebase", *map(str, args)]

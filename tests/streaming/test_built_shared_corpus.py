@@ -35,6 +35,7 @@ def test_counts(built, expected):
     assert summary.quarantined == {}
 
 
+@pytest.mark.slow
 def test_rows_and_sound_are_those_of_the_release(built, shared_corpus):
     released = Counter(map(digest, audio_flan.stream(shared_corpus, "all", "all")))
     assert Counter(map(digest, audio_flan.stream(built, "all", "all"))) == released
@@ -59,6 +60,7 @@ def test_every_config_and_split(built, shared_corpus):
             assert rows == sum(counts[task, split] for task in tasks), (config, split)
 
 
+@pytest.mark.slow
 def test_nothing_is_wrong(built, expected):
     report = open_root(built).check(decode=True, deep=True)
     assert list(report.entries) == []

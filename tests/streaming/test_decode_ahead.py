@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from marks import STARTS
 from property_profiles import examples
 
 import audio_flan
@@ -167,7 +168,7 @@ def test_a_process_ends_with_rows_left(indexed_root, how):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", STARTS)
 def test_in_workers_of_a_loader(indexed_root, start):
     from torch.utils.data import DataLoader
 

@@ -130,6 +130,7 @@ def log(tmp_path):
     handler.close()
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_workers_lose_the_same_rows_and_each_says_so(broken, log):
     from torch.utils.data import DataLoader

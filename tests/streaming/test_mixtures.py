@@ -8,7 +8,7 @@ from itertools import islice
 import msgspec
 import numpy as np
 import pytest
-from environments import since_datasets_4
+from marks import STARTS, quick, since_datasets_4
 from stages import epoch_in_stages
 
 import audio_flan
@@ -88,7 +88,7 @@ def test_each_epoch_and_seed_has_another_order(indexed_root, plan, undisturbed):
     assert names(mixed(indexed_root, plan, seed=6)) != epochs[0]
 
 
-@pytest.mark.parametrize("case", range(12))
+@pytest.mark.parametrize("case", quick(4, range(12)))
 def test_any_number_of_ranks_goes_on_where_any_other_stopped(indexed_root, plan, undisturbed, case):
     """Epochs are gone through in stages on random numbers of ranks, whose states go through JSON."""
     chance = random.Random(case)
@@ -105,7 +105,7 @@ def test_any_number_of_ranks_goes_on_where_any_other_stopped(indexed_root, plan,
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("start", STARTS)
 def test_workers_share_the_rows_of_their_rank(indexed_root, plan, start):
     from torch.utils.data import DataLoader
 

@@ -5,6 +5,7 @@ import random
 import shutil
 
 import pytest
+from marks import STARTS, quick
 from stages import epoch_in_stages
 
 import audio_flan
@@ -57,7 +58,7 @@ def test_each_epoch_has_another_order(built_root):
     assert names(stream(built_root, shuffle=True, seed=6)) != first
 
 
-@pytest.mark.parametrize("case", range(12))
+@pytest.mark.parametrize("case", quick(4, range(12)))
 def test_any_number_of_ranks_goes_on_where_any_other_stopped(indexed_root, shuffled, case):
     """Three stages on random numbers of ranks; each state is taken of any rank and goes through JSON."""
     found, world_size = epoch_in_stages(
@@ -81,7 +82,7 @@ def test_no_row_is_left_out_unless_that_is_asked_for(indexed_root, shuffled, une
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("start", STARTS)
 def test_workers_share_the_rows_of_their_rank(indexed_root, start):
     from torch.utils.data import DataLoader
 

@@ -30,6 +30,7 @@ def loader(dataset, start, **options):
     return DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context=start, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["spawn", "forkserver"])
 def test_collated_batches_and_their_state(indexed_root, start):
     import torch
@@ -50,6 +51,7 @@ def test_collated_batches_and_their_state(indexed_root, start):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")
 def test_torchdatas_loader_goes_on(indexed_root):
     stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
@@ -64,12 +66,14 @@ def test_torchdatas_loader_goes_on(indexed_root):
     assert taken + list(second) == list(audio_flan.batches(stream(indexed_root), 2, collate=uuids))
 
 
+@pytest.mark.slow
 def test_the_dataset_of_a_built_root(embedded_root):
     dataset = audio_flan.load_dataset(embedded_root, CONFIG, "train", streaming=True).shuffle(seed=7)
     found = loader(dataset, "forkserver")
     assert sorted(names(found)) == sorted(names(dataset))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["fork", "forkserver"])
 def test_workers_that_stay_begin_each_epoch_anew(indexed_root, start):
     rows = stream(indexed_root)
@@ -77,6 +81,7 @@ def test_workers_that_stay_begin_each_epoch_anew(indexed_root, start):
     assert names(found) == names(found) == names(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [0, 2])
 def test_epochs_take_no_more_memory(indexed_root, threads):
     rows = audio_flan.stream(

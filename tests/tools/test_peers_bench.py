@@ -57,6 +57,7 @@ def test_round_trips_are_the_slope(bench_modules):
     assert round_trips(first) == pytest.approx(4)
 
 
+@pytest.mark.slow
 def test_a_small_run_gives_every_row_and_a_report(tmp_path):
     readers = ["limit", "decoders", "bare", "prefetch", "audio_flan"]
     command = [sys.executable, BENCH / "compare_peers.py", "--clips", "6", "--rounds", "1"]
