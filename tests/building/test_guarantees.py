@@ -214,6 +214,7 @@ class Retrying:
             on_done(kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["indexed", "embedded"])
 def test_what_killed_tasks_leave_is_no_unit(request, demo_root, out, form):
     made = build(demo_root, out, form, shard_size=SIZE, executor=Retrying())

@@ -61,6 +61,7 @@ def test_labels(indexed_root, run):
             assert float(right) == pytest.approx(100 * hits / test[task].covered, abs=0.05)
 
 
+@pytest.mark.slow
 def test_conversations(indexed_root, run, tmp_path):
     written, read, *shown = (line for line in run("export_chat.py", indexed_root, "talk"))
     rows, clips = map(int, re.match(r"(\d+) conversations with (\d+) clips", written).groups())

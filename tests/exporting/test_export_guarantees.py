@@ -11,6 +11,7 @@ from itertools import pairwise
 import fsspec
 import pytest
 from exported import SAYS_WHERE_FROM, by_leaf, clip_paths, json_lines, rows, tree
+from marks import quick
 
 import audio_flan
 from audio_flan.building.workspace import EXPORT_FOLDER, hold
@@ -56,9 +57,17 @@ def command(tmp_path, demo_root, demo_plan):
 
 @pytest.mark.parametrize(
     ("form", "to"),
-    [("indexed", "release"), ("embedded", "release"), ("indexed", "webdataset"), ("embedded", "jsonl"),
-     ("embedded", "chat")],
-)  # fmt: skip
+    quick(
+        2,
+        [
+            ("indexed", "release"),
+            ("embedded", "release"),
+            ("indexed", "webdataset"),
+            ("embedded", "jsonl"),
+            ("embedded", "chat"),
+        ],
+    ),
+)
 def test_every_form_gives_the_same(request, made, tmp_path, form, to):
     root = request.getfixturevalue(f"{form}_root")
     plan = audio_flan.rebalance(root, **BALANCED)
@@ -113,6 +122,7 @@ def test_ctrl_c_leaves_a_state_to_go_on_from(demo_root, demo_plan, made, out):
     assert not (out / EXPORT_FOLDER).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["embedded", "chat"])
 def test_a_full_disk(demo_root, demo_plan, made, tmp_path, to):
     disk = tmp_path / "disk"

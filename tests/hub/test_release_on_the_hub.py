@@ -1,6 +1,7 @@
 """The released form read from a Hub by the real clients, unpatched."""
 
 import pytest
+from marks import quick
 
 import audio_flan
 from hub.clients import ask_client, run_client
@@ -28,18 +29,22 @@ def expected(demo_root):
 
 @pytest.mark.parametrize(
     ("mode", "path"),
-    [
-        ("stream", REPO),
-        ("streaming", f"hf://datasets/{REPO}"),
-        ("table", REPO),
-        ("table", f"hf://datasets/{REPO}@main"),
-    ],
+    quick(
+        2,
+        [
+            ("stream", REPO),
+            ("streaming", f"hf://datasets/{REPO}"),
+            ("table", REPO),
+            ("table", f"hf://datasets/{REPO}@main"),
+        ],
+    ),
 )
 def test_a_repo_id_or_url_gives_the_rows_of_the_folder(hub, demo_root, expected, tmp_path, mode, path):
     hub.add(REPO, demo_root)
     assert ask_client(hub, tmp_path, SCRIPT, path, mode, "") == expected
 
 
+@pytest.mark.slow
 def test_a_table_is_read_from_the_hub_once(hub, demo_root, expected, tmp_path):
     hub.add(REPO, demo_root)
     assert ask_client(hub, tmp_path, SCRIPT, REPO, "table", "") == expected

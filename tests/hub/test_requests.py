@@ -31,7 +31,7 @@ def requests_of(hub, home, module, config, **environment):
     return loaded, len(paths) - loaded - 1
 
 
-@pytest.mark.parametrize("form", ["indexed", "embedded"])
+@pytest.mark.parametrize("form", quick(1, ["indexed", "embedded"]))
 @pytest.mark.parametrize(("config", "limit"), quick(1, [("speech_asr", 14), ("speech", 16)]))
 def test_a_few_requests_lead_to_the_first_sound(hub, repos, tmp_path, form, config, limit):
     hub.add(REPO, repos[form])
@@ -66,7 +66,7 @@ def test_so_they_do_among_twenty_thousand_files(hub, repos, tmp_path, form, kind
     assert ours[1] <= first
 
 
-@pytest.mark.parametrize("form", ["indexed", "embedded"])
+@pytest.mark.parametrize("form", quick(1, ["indexed", "embedded"]))
 def test_each_request_may_fail_once(hub, repos, tmp_path, form):
     hub.add(REPO, repos[form])
     requests_of(hub, tmp_path / "well", "audio_flan", "speech_asr")

@@ -62,6 +62,7 @@ def test_two_gigabytes_of_zeros_in_one_line(hostile):
     assert seconds < 10
 
 
+@pytest.mark.slow
 def test_a_gigabyte_of_short_lines(hostile):
     root = hostile(gzip_of(b"0\n", GIGABYTE))
     for how in ("stream", "validate"):

@@ -124,7 +124,7 @@ def test_rows_are_those_of_the_stream(built_root, rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("case", range(3))
+@pytest.mark.parametrize("case", quick(1, range(3)))
 def test_a_stop_anywhere_changes_nothing(indexed_root, rule, case):
     chance = random.Random(case)
     share = {"rank": case, "world_size": 3, "uneven": "pad"} if case else {}
@@ -200,7 +200,7 @@ def test_workers_make_the_same_batches_in_the_same_order(indexed_root, rule, wor
 
 @pytest.mark.torch
 @pytest.mark.parametrize("rule", ["rows", "seconds in buckets"])
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", quick(1, [0, 2]))
 @pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")
 def test_torchdatas_loader_resumes_with_as_many_workers(indexed_root, rule, workers):
     stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader

@@ -106,6 +106,7 @@ def test_files_are_those_of_a_build(root):
     assert row["input_audio"][0].startswith(row["corpus"])
 
 
+@pytest.mark.slow
 def test_the_same_options_give_the_same_bytes(root, generate, tmp_path):
     generate(tmp_path / "again", "--rows", ROWS, "--shard-rows", 5000, "--index", "--jobs", 1)
     files = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
@@ -114,6 +115,7 @@ def test_the_same_options_give_the_same_bytes(root, generate, tmp_path):
     assert all((root / path).read_bytes() == (again / path).read_bytes() for path in files)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_rows(rows, generate, tmp_path):
     generate(tmp_path / "other", "--rows", 2000, "--seed", 1)
     other = pl.read_parquet(tmp_path / "other/data/**/*.parquet")

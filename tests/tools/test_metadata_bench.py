@@ -3,6 +3,7 @@
 import pytest
 
 
+@pytest.mark.slow
 def test_all_engines_give_the_same_answers(generated_root, bench_modules):
     from metadata_queries import FILTERS, questions
 
