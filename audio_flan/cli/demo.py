@@ -6,18 +6,21 @@ from typing import Annotated
 
 import typer
 
+from audio_flan.cli.options import Json
+
 
 def demo(
     directory: Annotated[Path, typer.Argument(help="Where the corpus is to be; made if need be.")] = Path(
         "demo"
     ),
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another corpus.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Make a corpus of all 80 tasks without a network, in the released form, and stream some of it.
 
     Example: audio-flan demo
     """
-    from audio_flan.cli.output import human_bytes, print_table, progress
+    from audio_flan.cli.output import human_bytes, print_json, print_table, progress
     from audio_flan.demo import make_demo
     from audio_flan.release import open_release
     from audio_flan.release.summary import summarise
@@ -27,6 +30,19 @@ def demo(
     with progress("making the demo corpus") as report:
         made = make_demo(directory, seed=seed, progress=report)
     summary = summarise(open_release(directory))
+    if as_json:
+        print_json(
+            {
+                "directory": str(made.directory),
+                "rows": summary.rows,
+                "clips": summary.clips,
+                "seconds": round(made.seconds, 3),
+                "bytes": made.bytes,
+                "rows_by_task": summary.task,
+                "rows_by_task_and_split": summary.task_split,
+            }
+        )
+        return
     print_table(
         ("config", "minor task", "train", "validation", "test", "rows"),
         [

@@ -73,6 +73,17 @@ def test_tasks_of_a_domain(domain, n):
     assert run("tasks", "--domain", domain).stdout.startswith(f"{n} tasks of ")
 
 
+def test_what_the_demo_corpus_has_as_json(demo_root):
+    found = json.loads(run("demo", demo_root, "--json").stdout)
+    assert found["directory"] == str(demo_root)
+    assert len(found["rows_by_task"]) == 80
+    assert sum(found["rows_by_task"].values()) == found["rows"]
+    splits = found["rows_by_task_and_split"]
+    assert {task: sum(of.values()) for task, of in splits.items()} == found["rows_by_task"]
+    assert 0 < found["clips"] < found["bytes"]
+    assert found["seconds"] > 0
+
+
 def test_info(small_tree):
     text = run("info", small_tree.root).stdout
     assert "10 rows in 4 metadata files" in text
