@@ -10,6 +10,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WITH_FFMPEG = LD_LIBRARY_PATH="$$($(BIN)/python tools/link_ffmpeg.py $(VENV)/ffmpeg)"
 OLDEST := $(VENV)/oldest
 BENCH := build/bench
+# Those that the tests need anyway; tools/bench/peers/requirements.txt has all.
+READERS := limit decoders bare prefetch audio_flan audio_flan-shuffled audio_flan-datasets datasets-torchcodec \
+	datasets-soundfile datasets-webdataset webdataset lhotse
 
 .PHONY: demo test test-slow lint types cover test-oldest bench cards reference clean
 
@@ -45,6 +48,8 @@ bench: $(VENV)/test.stamp  ## every benchmark in small, to see that it runs; fig
 	$(BIN)/python tools/bench/build.py --clips 200 --rounds 2
 	$(BIN)/python tools/bench/build_memory.py --scale 0.01
 	$(BIN)/python tools/bench/audio_store.py --ids 100000 --clips 20 --rounds 2
+	$(BIN)/python tools/bench/memory.py --clips 10 --epochs 3
+	$(BIN)/python tools/bench/compare_peers.py --clips 20 --rounds 1 --readers $(READERS)
 	$(WITH_FFMPEG) $(BIN)/python tools/bench/hub.py --rounds 1
 	$(BIN)/python tools/bench/generate.py $(BENCH) --rows 100000
 	$(BIN)/python tools/bench/metadata.py $(BENCH) --rounds 1

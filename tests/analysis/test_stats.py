@@ -151,6 +151,7 @@ def test_a_part_is_counted_alike_in_every_form_and_nothing_wrong_is_said_without
             assert plain.as_json()["sample_rate"] is None
 
 
+@pytest.mark.slow
 def test_audio_of_tasks(root, rows):
     found = {each.task: each for each in audio_flan.stats(root, audio=True).audio}
     assert set(found) == {row["task"] for row in rows}

@@ -118,6 +118,7 @@ REFUSED = {"publish"}
 """Ends with 1: licences of the demo corpus are not in the table. A guide has it with --allow-restricted."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, example in EXAMPLES.items() if example not in RUN])
 def test_the_example_in_the_help_works(name, folder):
     if name == "audit-ledger":

@@ -55,6 +55,7 @@ def hostile(tmp_path):
     return make
 
 
+@pytest.mark.slow
 def test_two_gigabytes_of_zeros_in_one_line(hostile):
     result, megabytes, seconds = measured(hostile(gzip_of(b"\0", 2 * GIGABYTE)), "validate")
     assert result == "{'gzip_bomb': 1}"

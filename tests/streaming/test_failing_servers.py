@@ -8,6 +8,7 @@ import pytest
 import stamina
 from hub.faults import Fault
 from hub.server import Hub
+from marks import quick
 from xxhash import xxh3_64_intdigest
 
 import audio_flan
@@ -38,7 +39,7 @@ def no_waiting():
         yield
 
 
-@pytest.fixture(scope="module", params=["demo", "shared"])
+@pytest.fixture(scope="module", params=quick(1, ["demo", "shared"]))
 def root(request):
     if request.param == "demo":
         return request.getfixturevalue("indexed_root")
