@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from audio_flan.streaming.leaf_rows import task_of_file
 from audio_flan.streaming.ledger_file import Chunk, LedgerError, LedgerHeader
-from audio_flan.streaming.order import WINDOW_ROWS, Numbers
+from audio_flan.streaming.order import SHORT_RUNS, Numbers
 from audio_flan.streaming.ordered import OrderedStream
 
 Kind = Literal["again", "never", "skipped"]
-_SEGMENT_ROWS: Final = WINDOW_ROWS
+_SEGMENT_ROWS: Final = SHORT_RUNS.window_rows
 """Positions whose rows are looked up together."""
 
 
@@ -61,7 +61,7 @@ class RowCounts:
 
     def __init__(self, stream: OrderedStream) -> None:
         rows = sum(file.rows for file in stream.files)
-        self._times = np.zeros(rows, np.uint16)
+        self._times = np.zeros(rows, np.uint32)
         self._leaves = _planned_leaves(stream) if stream.plan else _tasks(stream)
 
     def add(self, rows: Numbers) -> None:
@@ -119,7 +119,7 @@ class EpochCounts:
 
     def __init__(self, stream: OrderedStream, rows: RowCounts) -> None:
         self.stream, self._rows = stream, rows
-        self._times = np.zeros(stream.total, np.uint16)
+        self._times = np.zeros(stream.total, np.uint32)
         self._skipped = np.zeros(stream.total, bool)
         self._padding = 0
         self._is_known = np.zeros(-(-stream.total // _SEGMENT_ROWS), bool)

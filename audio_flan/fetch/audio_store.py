@@ -60,12 +60,14 @@ class AudioStore(Mapping[str, LazyAudio]):
         kept = ShardCache.at(shard_cache, shard_cache_bytes)
         self._token, self._shard_cache = token, (shard_cache, shard_cache_bytes)
         self._store, manifest = open_built(root, token=token, revision=revision, cache=kept)
-        self._cache = self._store.cache if isinstance(self._store, RemoteStore) else None
+        self._address, self._cache = self._store.root, None
+        if isinstance(self._store, RemoteStore):
+            self._address, self._cache = self._store.url, self._store.cache
         self._tables = ClipTables(self._store, _indexed(self.root, manifest))
 
     @property
     def root(self) -> str:
-        """Folder or URL."""
+        """Folder or URL, as it is shown."""
         return self._store.root
 
     @property
@@ -134,7 +136,7 @@ class AudioStore(Mapping[str, LazyAudio]):
     def __reduce__(self) -> tuple[Any, ...]:
         folder, nbytes = self._shard_cache
         again = partial(AudioStore, token=self._token, shard_cache=folder, shard_cache_bytes=nbytes)
-        return again, (self.root,)
+        return again, (self._address,)
 
     def _audio(self, found: IndexedClip, data: bytes | None = None) -> LazyAudio:
         header = AudioHeader(found.format, found.sampling_rate, found.channels, found.frames, subtype="")
@@ -143,7 +145,7 @@ class AudioStore(Mapping[str, LazyAudio]):
     def _clip(self, found: IndexedClip) -> ShardClip:
         extension = extension_of(found.format)
         place = Cell("", found.shard, found.id, extension, found.offset, found.nbytes, found.xxh3)
-        return ShardClip(place, self.root, self._token, self._cache)
+        return ShardClip(place, self._address, self._token, self._cache)
 
 
 def _indexed(root: str, manifest: Manifest | None) -> Manifest:

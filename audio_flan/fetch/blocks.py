@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 
 @dataclass(slots=True)
@@ -14,6 +15,9 @@ class _Block:
     data: bytes
     handed_out: dict[int, int] = field(default_factory=dict)
     """Bytes of clips by their offset."""
+    handed_out_bytes: int = 0
+    is_kept: bool = False
+    """Whether it stays, whatever else is to be held."""
 
     @property
     def end(self) -> int:
@@ -26,7 +30,7 @@ class Blocks:
     Parameters
     ----------
     budget_bytes : int
-        What is held altogether is never more.
+        What is held altogether, and what there is a reservation for, is never more.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -34,13 +38,27 @@ class Blocks:
         self._held: OrderedDict[tuple[Hashable, int], _Block] = OrderedDict()
         """Blocks by file and start; the one used last is the last one."""
         self._starts: dict[Hashable, list[int]] = {}
-        self._nbytes = 0
-        self._handed_out_bytes = 0
+        self._nbytes = self._handed_out_bytes = 0
+        self._reserved_bytes = self._kept_bytes = 0
 
     @property
     def unread_bytes(self) -> int:
         """Bytes held that belong to no clip that was handed out."""
         return max(0, self._nbytes - self._handed_out_bytes)
+
+    @property
+    def free_bytes(self) -> int:
+        """Bytes that can be reserved: neither reserved nor in blocks that are kept."""
+        return self.budget_bytes - self._reserved_bytes - self._kept_bytes
+
+    def reserve(self, nbytes: int) -> None:
+        """Make room for up to `free_bytes` that will be added."""
+        self._reserved_bytes += nbytes
+        self._fit()
+
+    def end_reservation(self, nbytes: int) -> None:
+        """Give back the room for bytes that were reserved."""
+        self._reserved_bytes -= nbytes
 
     def take(self, file: Hashable, start: int, stop: int) -> bytes | None:
         """Return the bytes [start, stop) of a file; None unless all of them are held."""
@@ -71,25 +89,39 @@ class Blocks:
         i = bisect_left(starts, offset)
         return starts[i] if i < len(starts) else None
 
-    def add(self, file: Hashable, start: int, data: bytes) -> None:
-        """Hold a block, and let go of those inside it, and of others until the budget is kept."""
+    def add(self, file: Hashable, start: int, data: bytes, *, keep: bool = False) -> None:
+        """Hold a block, if there is room, and let go of those inside it, and of others that are not kept.
+
+        Parameters
+        ----------
+        file, start, data
+            The block.
+        keep : bool
+            Whether it stays until all of it was handed out, or `release`. There must be room for it, by a
+            reservation that has ended.
+        """
         stop = start + len(data)
-        if not data or len(data) > self.budget_bytes or self._is_inside(file, start, stop):
+        if not data or len(data) > self.free_bytes or self._is_inside(file, start, stop):
             return
-        block = _Block(start, data)
+        block = _Block(start, data, is_kept=keep)
         for begin in [begin for begin in self._starts.get(file, ()) if start <= begin < stop]:
             if self._held[file, begin].end <= stop:
                 block.handed_out |= self._held[file, begin].handed_out
                 self._drop(file, begin)
+        block.handed_out_bytes = sum(block.handed_out.values())
         self._held[file, start] = block
         starts = self._starts.setdefault(file, [])
         starts.insert(bisect_left(starts, start), start)
         self._nbytes += len(data)
-        self._handed_out_bytes += sum(block.handed_out.values())
-        while self._nbytes > self.budget_bytes:
-            # What nobody has had yet was fetched because somebody will.
-            used = (key for key, block in self._held.items() if block.handed_out and key != (file, start))
-            self._drop(*next(used, next(iter(self._held))))
+        self._kept_bytes += len(data) if keep else 0
+        self._handed_out_bytes += block.handed_out_bytes
+        self._fit(block)
+
+    def release(self, file: Hashable, start: int) -> None:
+        """Let the block that begins at `start` go when there is need of its room."""
+        block = self._held.get((file, start))
+        if block is not None:
+            self._release(block)
 
     def hand_out(self, file: Hashable, offset: int, nbytes: int) -> bool:
         """Note that a clip was handed out; False when that is known or the clip is not held."""
@@ -97,7 +129,10 @@ class Blocks:
         if block is None or offset in block.handed_out:
             return False
         block.handed_out[offset] = nbytes
+        block.handed_out_bytes += nbytes
         self._handed_out_bytes += nbytes
+        if block.handed_out_bytes == len(block.data):
+            self._release(block)
         return True
 
     def forget(self, file: Hashable, start: int, stop: int) -> None:
@@ -129,6 +164,20 @@ class Blocks:
             self.hand_out(file, offset, nbytes)
         return before - self._nbytes
 
+    def _release(self, block: _Block) -> None:
+        if block.is_kept:
+            block.is_kept = False
+            self._kept_bytes -= len(block.data)
+
+    def _fit(self, newest: _Block | None = None) -> None:
+        """Let go of blocks until the budget is kept."""
+        while self._nbytes + self._reserved_bytes > self.budget_bytes:
+            others = ((key, block) for key, block in self._held.items() if not block.is_kept)
+            oldest = next(others)
+            # What nobody has had yet was fetched because somebody will.
+            used = (each for each in chain([oldest], others) if each[1].handed_out and each[1] is not newest)
+            self._drop(*next(used, oldest)[0])
+
     def _is_inside(self, file: Hashable, start: int, stop: int) -> bool:
         """Say whether one block holds the bytes [start, stop). No block is inside another."""
         starts = self._starts.get(file, ())
@@ -151,7 +200,8 @@ class Blocks:
         if block is None:
             return
         self._nbytes -= len(block.data)
-        self._handed_out_bytes -= sum(block.handed_out.values())
+        self._kept_bytes -= len(block.data) if block.is_kept else 0
+        self._handed_out_bytes -= block.handed_out_bytes
         starts = self._starts[file]
         del starts[bisect_left(starts, start)]
         if not starts:

@@ -6,7 +6,14 @@ from typing import Final, Self
 
 from xxhash import xxh3_64_intdigest
 
-from audio_flan.fetch.place import check_path, is_local, local_file, local_folder, locate
+from audio_flan.fetch.place import (
+    check_path,
+    is_local,
+    local_file,
+    local_folder,
+    locate,
+    without_credentials,
+)
 from audio_flan.fetch.read_ahead import read_ahead
 from audio_flan.fetch.remote import RemoteFile, forget_range
 from audio_flan.fetch.shard_cache import ShardCache
@@ -34,6 +41,7 @@ class ShardClip:
         Where the clip is.
     root
         Folder or URL of the root, where the caller knows it; `audio_flan.fetch.locate` says what counts.
+        Credentials in it are neither shown nor written into cells.
     token
         Of the Hub, as in `huggingface_hub`.
     cache
@@ -41,7 +49,7 @@ class ShardClip:
     """
 
     place: Cell
-    root: str | None = None
+    root: str | None = field(default=None, repr=False)
     token: str | bool | None = field(default=None, repr=False)
     cache: ShardCache | None = None
 
@@ -70,7 +78,8 @@ class ShardClip:
             root = locate(place.base, self.root)
         except (ClipError, OSError):
             root = place.base or "audioflan:/"
-        return f"{root}/{place.shard}/{clip_name(place)} at {place.offset}+{place.nbytes}"
+        name = f"{place.shard}/{clip_name(place)}"
+        return f"{without_credentials(root)}/{name} at {place.offset}+{place.nbytes}"
 
     def read(self) -> bytes:
         """Read the clip.
@@ -122,8 +131,8 @@ class ShardClip:
     def cell(self) -> tuple[None, str]:
         """Give no bytes, and the path by which others find the clip."""
         base = self.root or self.place.base
-        if base and is_local(base):
-            base = f"file://{local_folder(base)}"
+        if base:
+            base = f"file://{local_folder(base)}" if is_local(base) else without_credentials(base)
         return None, make_cell(self.place._replace(base=base))
 
     def _file(self, root: str) -> RemoteFile:

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from audio_flan.fetch.place import without_credentials
 from audio_flan.fetch.retry import TransientError
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class HttpRanges:
                 if not response.has_redirect_location:
                     return _body(response, start, stop)._replace(commit=commit), place
                 place = _Place(_redirected(place.url, response.headers["location"]), commit)
-        raise OSError(f"{url}: more than {_MAX_REDIRECTS} redirects")
+        raise OSError(f"{without_credentials(url)}: more than {_MAX_REDIRECTS} redirects")
 
 
 @cache
@@ -187,7 +188,8 @@ def _opened(url: str, headers: Mapping[str, str], *, on_hub: bool) -> "Iterator[
     except library.HTTPError as error:
         raise TransientError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
     except library.InvalidURL as error:  # httpx looks at a redirection that it is not to follow
-        raise OSError(f"{url} redirects to what is no address, which is not followed: {error}") from error
+        shown = without_credentials(url)
+        raise OSError(f"{shown} redirects to what is no address, which is not followed: {error}") from error
 
 
 def _body(response: "Response", start: int, stop: int) -> Span:
@@ -244,10 +246,15 @@ def _at_most(response: "Response", limit: int) -> bytes:
 
 
 def _redirected(url: str, location: str) -> str:
-    target = urljoin(url, location)
-    schemes = urlsplit(url).scheme, urlsplit(target).scheme
+    try:
+        target = urljoin(url, location)
+        schemes = urlsplit(url).scheme, urlsplit(target).scheme
+    except ValueError as error:
+        shown = without_credentials(url)
+        raise OSError(f"{shown} redirects to what is no address, which is not followed: {error}") from error
     if schemes[1] not in _DEFAULT_PORT or schemes == ("https", "http"):
-        raise OSError(f"{url} redirects to an address of the kind {schemes[1]!r}, which is not followed")
+        shown = without_credentials(url)
+        raise OSError(f"{shown} redirects to an address of the kind {schemes[1]!r}, which is not followed")
     return target
 
 

@@ -17,6 +17,8 @@ REMOTE_SCHEMES: Final = frozenset(
 )
 """Kinds of URL that data may point at; files of this machine and the rest are for the user to name."""
 
+_WEB_USER = re.compile(r"\b(https?://)[^/]*@")
+_PASSWORD = re.compile(r"(://[^/:@]*):[^/]*@")
 _DATASET = re.compile(r"hf://datasets/[A-Za-z0-9][\w.-]*/[\w.-]+(@[^/]+)?(/.*)?", re.ASCII)
 
 
@@ -56,6 +58,17 @@ def locate(base: str, root: str | None = None) -> str:
         f"the path of this clip does not say where its root is: set {BASE_VARIABLE} to the root's folder or "
         "URL, load it with audio_flan.load_dataset, or run `audio-flan rebase`"
     )
+
+
+def without_credentials(root: str) -> str:
+    """Return a root as it is shown, and written into cells: with nothing by which others could read it.
+
+    A URL loses its query, where storage services have signatures, and its user and password; other kinds of
+    URL than those of the web keep the user, who names a container: ``abfss://container@account/x``.
+    """
+    if is_local(root):
+        return root
+    return _PASSWORD.sub(r"\1@", _WEB_USER.sub(r"\1", root.partition("?")[0])).rstrip("/")
 
 
 def is_local(root: str) -> bool:
@@ -107,7 +120,7 @@ def _built_folder(base: str) -> str:
     """Return the folder that data points at; none but a built root is followed."""
     folder = local_folder(base)
     if not Path(folder, MANIFEST_NAME).is_file():
-        detail = f"data may not point at {base[:200]!r}, no built root; if you trust it, set {BASE_VARIABLE}"
+        detail = f"data may not point at {_quoted(base)}, no built root; if you trust it, set {BASE_VARIABLE}"
         raise ClipError(ClipFault.OUTSIDE_ROOT, detail)
     return folder
 
@@ -117,12 +130,16 @@ def _check_base(base: str) -> None:
         parts = urlsplit(base)
         scheme, _ = parts.scheme, parts.port
     except ValueError as error:
-        raise ClipError(ClipFault.OUTSIDE_ROOT, f"the base {base[:200]!r} is no URL: {error}") from None
+        raise ClipError(ClipFault.OUTSIDE_ROOT, f"the base {_quoted(base)} is no URL: {error}") from None
     if scheme not in REMOTE_SCHEMES or "::" in base:
-        detail = f"data may not point at {base[:200]!r}; if you trust it, set {BASE_VARIABLE} to that place"
+        detail = f"data may not point at {_quoted(base)}; if you trust it, set {BASE_VARIABLE} to that place"
         raise ClipError(ClipFault.OUTSIDE_ROOT, detail)
     if scheme == "hf" and not _DATASET.fullmatch(base):
-        detail = f"expected a dataset of the Hub, hf://datasets/ORG/NAME; got {base[:200]!r}"
+        detail = f"expected a dataset of the Hub, hf://datasets/ORG/NAME; got {_quoted(base)}"
         raise ClipError(ClipFault.OUTSIDE_ROOT, detail)
     if ".." in base.partition("://")[2].split("/"):
-        raise ClipError(ClipFault.OUTSIDE_ROOT, f"the base {base[:200]!r} leads upwards")
+        raise ClipError(ClipFault.OUTSIDE_ROOT, f"the base {_quoted(base)} leads upwards")
+
+
+def _quoted(base: str) -> str:
+    return repr(without_credentials(base)[:200])

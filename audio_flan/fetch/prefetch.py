@@ -1,11 +1,13 @@
 """Clips that will be wanted soon, fetched together with few requests while the consumer works."""
 
+import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Self
 
 from audio_flan.fetch.clip import ShardClip
 from audio_flan.fetch.read_ahead import read_ahead
+from audio_flan.fetch.retry import stop_retrying_when
 from audio_flan.fetch.runs import Run
 
 _REQUESTS_AT_ONCE: Final = 8
@@ -16,16 +18,30 @@ class Prefetch:
 
     def __init__(self) -> None:
         self._ahead = read_ahead()
-        self._pool = ThreadPoolExecutor(_REQUESTS_AT_ONCE, "audio-flan-prefetch")
+        self._closed = threading.Event()
+        self._pool = ThreadPoolExecutor(
+            _REQUESTS_AT_ONCE, "audio-flan-prefetch", stop_retrying_when, (self._closed,)
+        )
         self._claimed: set[Run] = set()
         """Not begun and not given up yet."""
         self._runs: dict[Future[None], Run] = {}
         """On their way, or held."""
 
-    def want(self, clips: Iterable[ShardClip]) -> None:
-        """Begin to fetch clips; those that are local, held or on their way are left alone.
+    @property
+    def free_bytes(self) -> int:
+        """Bytes of clips that there is room for now."""
+        return self._ahead.free_bytes
 
-        What cannot be fetched is asked for again when the clip is read, and raised then.
+    def want(self, clips: Iterable[ShardClip]) -> list[Run]:
+        """Begin to fetch clips, in their order as far as there is room for them.
+
+        Those that are local, held or on their way are left alone. What cannot be fetched is asked for again
+        when the clip is read, and raised then.
+
+        Returns
+        -------
+        list of Run
+            What stays in memory for these clips until it is released.
         """
         self._runs = {
             future: run for future, run in self._runs.items() if not future.done() or self._ahead.holds(run)
@@ -39,9 +55,16 @@ class Prefetch:
         except BaseException:  # no thread can be started
             self._give_up(claimed)
             raise
+        return claimed
+
+    def release(self, runs: Iterable[Run]) -> None:
+        """Let what was fetched for clips go when there is need of its room: their turn is over."""
+        for run in runs:
+            self._ahead.release(run)
 
     def close(self) -> None:
-        """Give up what has not begun, wait for the rest, and let go of what nobody has read."""
+        """Give up what has not begun, wait for the requests that are out, let go of what nobody has read."""
+        self._closed.set()
         try:
             self._pool.shutdown(wait=True, cancel_futures=True)
         finally:
@@ -50,7 +73,9 @@ class Prefetch:
                 self._ahead.let_go(run)
 
     def _fetch(self, run: Run) -> None:
-        if self._take(run):
+        if self._closed.is_set():
+            self._give_up([run])
+        elif self._take(run):
             self._ahead.fetch_claimed(run)
 
     def _give_up(self, runs: Iterable[Run]) -> None:

@@ -9,11 +9,14 @@ from typing import Final
 
 from audio_flan.fetch.blocks import Blocks
 from audio_flan.fetch.remote import RemoteFile, fetch_range
-from audio_flan.fetch.runs import Run, runs_of
+from audio_flan.fetch.retry import TransientError, is_too_late
+from audio_flan.fetch.runs import Run, first_runs
 from audio_flan.fetch.window import NEAR_BYTES, Account, extra_bytes
 from audio_flan.waveform import ClipError, ClipFault
 
 BUDGET_BYTES: Final = 64 << 20
+_LOOK_S: Final = 0.5
+"""How often a thread that waits for another one looks whether it is still to wait."""
 Fetch = Callable[[RemoteFile, int, int], bytes]
 
 
@@ -28,7 +31,8 @@ class ReadAhead:
     fetch : callable
         Fetches the bytes [start, stop) of a file.
     budget_bytes : int
-        Memory for blocks.
+        Memory for blocks, and for what is claimed. A clip that was not claimed is fetched all the same: those
+        of threads that do so at this moment are beside it.
     """
 
     def __init__(self, fetch: Fetch, budget_bytes: int = BUDGET_BYTES) -> None:
@@ -37,6 +41,8 @@ class ReadAhead:
         self._changed = threading.Condition()
         self._coming: dict[RemoteFile, list[tuple[int, int]]] = {}
         """Runs of bytes that some thread is fetching."""
+        self._to_keep: set[Run] = set()
+        """Of these, what was claimed and not released meanwhile."""
         self.account = Account()
 
     def clip(self, file: RemoteFile, offset: int, nbytes: int) -> bytes:
@@ -54,7 +60,9 @@ class ReadAhead:
         stop = offset + nbytes
         with self._changed:
             while (data := self._held(file, offset, stop)) is None and self._is_coming(file, offset, stop):
-                self._changed.wait()
+                if is_too_late():
+                    raise TransientError("given up while others were fetching it")
+                self._changed.wait(_LOOK_S)
             if data is not None:
                 return data
             begin = self._blocks.held_until(file, offset)
@@ -82,22 +90,32 @@ class ReadAhead:
             raise ClipError(ClipFault.TRUNCATED_AUDIO, detail)
         return data
 
-    def claim(self, clips: Iterable[Run]) -> list[Run]:
-        """Plan requests for clips that can be held and neither are nor come yet; let them count as coming.
+    @property
+    def free_bytes(self) -> int:
+        """Bytes that can be claimed now."""
+        with self._changed:
+            return self._blocks.free_bytes
 
+    def claim(self, clips: Iterable[Run]) -> list[Run]:
+        """Plan requests for clips that neither are held nor come yet; let them count as coming.
+
+        Clips are claimed in their order as long as there is room; one larger than all of it is left alone.
         Each run is to be fetched with `fetch_claimed` or given up: whoever reads a clip in it waits for that.
+        What is claimed stays in memory until all of it was read, or it is released or let go.
         """
         with self._changed:
             missing = [
                 clip
-                for clip in clips
+                for clip in dict.fromkeys(clips)
                 if clip.stop - clip.start <= self._blocks.budget_bytes
                 and self._blocks.held_until(clip.file, clip.start) < clip.stop
                 and not self._is_coming(*clip)
             ]
-            runs = list(runs_of(missing))
+            runs = first_runs(missing, self._blocks.free_bytes)
             for run in runs:
                 self._coming.setdefault(run.file, []).append((run.start, run.stop))
+                self._blocks.reserve(run.stop - run.start)
+            self._to_keep.update(runs)
         return runs
 
     def fetch_claimed(self, run: Run) -> None:
@@ -113,6 +131,12 @@ class ReadAhead:
         """Let others fetch what was claimed."""
         self._settle(run, b"")
 
+    def release(self, run: Run) -> None:
+        """Let a run that was claimed go when there is need of its room."""
+        with self._changed:
+            self._to_keep.discard(run)
+            self._blocks.release(run.file, run.start)
+
     def holds(self, run: Run) -> bool:
         """Say whether a run that was claimed is held as it was fetched."""
         with self._changed:
@@ -127,7 +151,9 @@ class ReadAhead:
         with self._changed:
             self._arrived(*run)
             self.account = self.account.after(len(data), 0)
-            self._blocks.add(run.file, run.start, data)
+            self._blocks.end_reservation(run.stop - run.start)
+            self._blocks.add(run.file, run.start, data, keep=run in self._to_keep)
+            self._to_keep.discard(run)
             self._changed.notify_all()
 
     def forget(self, file: RemoteFile, offset: int, nbytes: int) -> None:
@@ -156,6 +182,7 @@ class ReadAhead:
         follows = any(end is not None and 0 <= begin - end <= NEAR_BYTES for end in ends)
         # Half of the memory is for what nobody has asked for yet, a quarter of what is left of it for each.
         room = (self._blocks.budget_bytes // 2 - self._blocks.unread_bytes) // 4
+        room = min(room, self._blocks.free_bytes - (stop - begin))
         end = stop + extra_bytes(self.account, stop - begin, follows=follows, room=room)
         # Not what is held or comes already.
         others = (self._blocks.start_after(file, stop), *(start for start, _ in self._coming.get(file, ())))

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from audio_flan._version import __version__
 from audio_flan.fetch.http import Refusal, Span, http_ranges
+from audio_flan.fetch.place import without_credentials
 from audio_flan.fetch.retry import TransientError, with_retries
 from audio_flan.fetch.shard_cache import ShardCache
 from audio_flan.release.tree import hub_place
@@ -23,7 +24,8 @@ class RemoteFile:
     Parameters
     ----------
     root
-        URL: ``hf://datasets/ORG/NAME[@REVISION]``, ``https://...`` or another that fsspec knows.
+        URL: ``hf://datasets/ORG/NAME[@REVISION]``, ``https://...`` or another that fsspec knows. Credentials
+        in it are used and not shown.
     path
         Of the file, relative to the root.
     token
@@ -33,13 +35,13 @@ class RemoteFile:
         Where its bytes are kept, if anywhere.
     """
 
-    root: str
+    root: str = field(repr=False)
     path: str
     token: str | bool | None = field(default=None, repr=False)
     cache: ShardCache | None = None
 
     def __str__(self) -> str:
-        return f"{self.root}/{self.path}"
+        return f"{without_credentials(self.root)}/{self.path}"
 
 
 def fetch_span(file: RemoteFile, start: int, stop: int) -> Span:
@@ -176,7 +178,7 @@ def _from_fsspec(file: RemoteFile, start: int, stop: int) -> Span:
     import fsspec
 
     with network_errors(str(file)):
-        file_system, path = fsspec.core.url_to_fs(str(file))
+        file_system, path = fsspec.core.url_to_fs(f"{file.root}/{file.path}")
         try:
             data = bytes(file_system.cat_file(path, start=start, end=stop))
             # The size takes a request: it is for `fetch_size`, and to tell an end of the file from a failure.

@@ -1,7 +1,12 @@
 """Fetching again after a failure that passes."""
 
+import concurrent.futures.thread  # noqa: F401 - functions for the exit are called last one first
+import os
 import random
+import threading
+import weakref
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Final, TypeVar
 
 _T = TypeVar("_T")
@@ -11,6 +16,9 @@ FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 10.0
 LONGEST_ASKED_WAIT_S: Final = 300.0
 """A server that asks for a longer wait is asked again after this time, in seconds."""
+_no_more: ContextVar[threading.Event] = ContextVar("no_more")
+_events: weakref.WeakSet[threading.Event] = weakref.WeakSet()
+"""All that threads of this process look at."""
 
 
 class TransientError(OSError):
@@ -27,6 +35,21 @@ class TransientError(OSError):
         self.wait_s = wait_s
 
 
+def stop_retrying_when(no_more: threading.Event) -> None:
+    """Let this thread try nothing again once `no_more` is set, and end its wait for that at once.
+
+    It is set when the interpreter exits, too, which waits for the threads of pools.
+    """
+    _events.add(no_more)
+    _no_more.set(no_more)
+
+
+def is_too_late() -> bool:
+    """Say whether this thread is to try nothing again."""
+    no_more = _no_more.get(None)
+    return no_more is not None and no_more.is_set()
+
+
 def with_retries(fetch: Callable[[], _T]) -> _T:
     """Call `fetch`, again after each `TransientError`, up to six times; waits double and are jittered.
 
@@ -37,16 +60,40 @@ def with_retries(fetch: Callable[[], _T]) -> _T:
     """
     import stamina
 
-    caller = stamina.RetryingCaller(
-        attempts=ATTEMPTS, timeout=None, wait_initial=FIRST_WAIT_S, wait_max=LONGEST_WAIT_S
-    )
-    return caller(_wait, fetch)
+    no_more = _no_more.get(None) or threading.Event()
+    failure, wait_s = TransientError(""), 0.0
+    # The waits are ours: those of stamina cannot be ended.
+    for attempt in stamina.retry_context(
+        _at_once, attempts=ATTEMPTS, timeout=None, wait_initial=FIRST_WAIT_S, wait_max=LONGEST_WAIT_S
+    ):
+        if attempt.num > 1 and no_more.wait(wait_s):
+            raise failure
+        with attempt:
+            try:
+                return fetch()
+            except TransientError as error:
+                failure = error
+                wait_s = 0.0 if stamina.is_testing() else seconds_to_wait(error, attempt.next_wait)
+                raise
+    raise failure
 
 
-def _wait(error: Exception) -> bool | float:
-    """Say whether to try again; in seconds, where the server has said when."""
-    if not isinstance(error, TransientError):
-        return False
-    if error.wait_s is None:
-        return True
-    return min(error.wait_s, LONGEST_ASKED_WAIT_S) + random.random()
+def _at_once(error: Exception) -> bool | float:
+    return 0.0 if isinstance(error, TransientError) else False
+
+
+def seconds_to_wait(error: TransientError, backoff_s: float) -> float:
+    """Return how long the server wants to be left alone, or else `backoff_s`; and up to a second more."""
+    asked_s = backoff_s if error.wait_s is None else min(error.wait_s, LONGEST_ASKED_WAIT_S)
+    return asked_s + random.random()
+
+
+def _end_all() -> None:
+    for no_more in tuple(_events):
+        no_more.set()
+
+
+# Functions of `atexit` are called after the threads of pools have ended, this one before.
+threading._register_atexit(_end_all)  # type: ignore[attr-defined] # noqa: SLF001
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_events.clear)

@@ -1,6 +1,7 @@
 """Runs of bytes that are fetched with one request each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from audio_flan.fetch.remote import RemoteFile
@@ -21,7 +22,7 @@ class Run(NamedTuple):
 def runs_of(clips: Iterable[Run]) -> Iterator[Run]:
     """Join the places of clips that lie close together, up to `MAX_RUN_BYTES`; each byte is in one run."""
     open_run: Run | None = None
-    for clip in sorted(set(clips), key=lambda clip: (str(clip.file), clip.start, clip.stop)):
+    for clip in sorted(set(clips), key=lambda clip: (clip.file.root, clip.file.path, clip.start, clip.stop)):
         if open_run is not None:
             near = clip.file == open_run.file and clip.start - open_run.stop <= MAX_GAP_BYTES
             if near and max(clip.stop, open_run.stop) - open_run.start <= MAX_RUN_BYTES:
@@ -31,3 +32,13 @@ def runs_of(clips: Iterable[Run]) -> Iterator[Run]:
         open_run = clip
     if open_run is not None:
         yield open_run
+
+
+def first_runs(clips: Sequence[Run], room: int) -> list[Run]:
+    """Join the places of clips as `runs_of` does, of as many of the first ones as `room` in bytes allows."""
+    count = sum(end <= room for end in accumulate(clip.stop - clip.start for clip in clips))
+    runs = list(runs_of(clips[:count]))
+    while sum(run.stop - run.start for run in runs) > room:  # with what lies between the clips
+        count -= max(1, count // 8)
+        runs = list(runs_of(clips[:count]))
+    return runs

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from audio_flan.fetch.clip import ShardClip
-from audio_flan.fetch.place import check_path, local_file
+from audio_flan.fetch.place import check_path, local_file, without_credentials
 from audio_flan.fetch.remote import RemoteFile, fetch_range, fetch_size, fetch_span, forget_range
 from audio_flan.fetch.shard_cache import ShardCache
 from audio_flan.release.tree import LocalTree, hub_place, open_tree
@@ -67,17 +67,22 @@ class RemoteStore:
 
     Parameters
     ----------
-    root
-        URL.
+    url
+        Of the root. Credentials in it are used and not shown.
     token
         Of the Hub, as in `huggingface_hub`.
     cache
         Where bytes of its files are kept, if anywhere.
     """
 
-    root: str
+    url: str = field(repr=False)
     token: str | bool | None = field(default=None, repr=False)
     cache: ShardCache | None = None
+
+    @property
+    def root(self) -> str:
+        """The URL as it is shown."""
+        return without_credentials(self.url)
 
     def manifest(self) -> Manifest | None:
         """Read the manifest with one request; None where there is none."""
@@ -96,8 +101,8 @@ class RemoteStore:
                 manifest = parse_manifest(span.data, str(file))
         except FileNotFoundError:
             return self, None
-        cache = self.cache and self.cache.of(_without_revision(self.root), span.data)
-        return replace(self, root=_at_commit(self.root, span.commit), cache=cache), manifest
+        cache = self.cache and self.cache.of(_without_revision(self.url), span.data)
+        return replace(self, url=_at_commit(self.url, span.commit), cache=cache), manifest
 
     def size(self, path: str) -> int | None:
         """Ask for the size of a file; `OSError` when that fails."""
@@ -108,7 +113,7 @@ class RemoteStore:
 
     def find(self, folder: str) -> list[str]:
         """List the files below a folder; `OSError` when that fails."""
-        return [entity.path for entity in open_tree(self.root, token=self.token).find(folder)]
+        return [entity.path for entity in open_tree(self.url, token=self.token).find(folder)]
 
     def read_range(self, path: str, offset: int, nbytes: int) -> bytes:
         """Fetch exactly this run of bytes with one request, if it is whole; `OSError` when that fails."""
@@ -128,14 +133,14 @@ class RemoteStore:
 
     def clip(self, cell_path: str) -> ShardClip:
         """Return the clip of a cell; `CellError` when the path is none."""
-        return ShardClip.of(cell_path, self.root, self.token, self.cache)
+        return ShardClip.of(cell_path, self.url, self.token, self.cache)
 
     def _file(self, path: str) -> RemoteFile:
         try:
             check_path(path)
         except ClipError as error:
             raise OSError(f"{self.root}/{path}: {error.detail}") from None
-        return RemoteFile(self.root, path, self.token, self.cache)
+        return RemoteFile(self.url, path, self.token, self.cache)
 
 
 def open_store(
@@ -198,7 +203,7 @@ def open_built(
 def _without_revision(root: str) -> str:
     """Return what stays the same of a URL: no revision of the Hub, no signature of a storage service."""
     place = hub_place(root)
-    return root.partition("?")[0] if place is None else f"hf://datasets/{place.repo_id}/{place.folder}"
+    return without_credentials(root) if place is None else f"hf://datasets/{place.repo_id}/{place.folder}"
 
 
 def _at_commit(root: str, commit: str | None) -> str:

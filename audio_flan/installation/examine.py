@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from audio_flan._version import __version__
 from audio_flan.installation.findings import Finding, Installation, State
-from audio_flan.installation.packages import check_extras, check_requirements
+from audio_flan.installation.packages import IMPORT_ERRORS, check_extras, check_requirements
 
 
 def examine(timeout_s: float = 5.0) -> Installation:
@@ -29,7 +29,7 @@ def _made(area: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding
     """Look at one area; what it needs to look may be missing itself."""
     try:
         yield from check()
-    except ImportError as error:
+    except IMPORT_ERRORS as error:
         yield Finding(
             area, "test", State.BROKEN, f"cannot be made: {error}", "mend what is broken above first"
         )

@@ -83,8 +83,8 @@ def login(has_token: bool, answer: Answer | None) -> Finding:
 
 
 def _home(folder: Path) -> Finding:
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK)):
+    there = next(each for each in (folder, *folder.parents) if os.path.exists(each))  # noqa: PTH110 - Path.exists raises in Python 3.11
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         found = f"{folder} cannot be written"
         return _hub("HF_HOME", State.BROKEN, found, "set HF_HOME to a folder that you may write to")
     free = shutil.disk_usage(there).free

@@ -17,6 +17,8 @@ from audio_flan.installation.findings import REINSTALL, Finding, State
 _PACKAGE: Final = "audio-flan"
 _MODULES: Final = {"pyyaml": "yaml", "vl-convert-python": "vl_convert"}
 """Modules that are not called as their packages are."""
+IMPORT_ERRORS: Final = (ImportError, OSError, RuntimeError, AttributeError)
+"""What importing a package may raise: one that lacks a shared library has errors of its own."""
 _core = partial(Finding, "core")
 _extra = partial(Finding, "extras")
 
@@ -60,7 +62,7 @@ def _imported(requirement: Requirement) -> Finding:
         return _core(name, State.BROKEN, f"{installed}, but {requirement.specifier} is needed", remedy)
     try:
         import_module(module_of(name))
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+    except IMPORT_ERRORS as error:
         found = f"{installed} does not import: {str(error).partition(chr(10))[0]}"
         return _core(
             name, State.BROKEN, found, f"pip install --force-reinstall '{name}{requirement.specifier}'"

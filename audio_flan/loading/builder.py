@@ -132,10 +132,38 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         self.info = LazyAudioInfo(**vars(self.info) | {"features": self._features})
         return super().as_dataset(*args, **kwargs)
 
+    def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:  # noqa: ANN401
+        """Return the rows of a split, or of several that are joined by ``+``, or a dict of all splits.
+
+        Several are one stream, in which each split follows the one before it.
+
+        Raises
+        ------
+        ValueError
+            For a split that the config does not have.
+        """
+        if split is None or ("+" not in str(split) and str(split) != "all"):
+            return super().as_streaming_dataset(split=split, base_path=base_path)
+        found = self._splits_found(is_streaming=True)
+        named = found if str(split) == "all" else [word.strip() for word in str(split).split("+")]
+        if not set(named) <= set(found):
+            raise ValueError(f"Bad split: {split}. Available splits: {found}")
+        return self._streamed(tuple(dict.fromkeys(named)), datasets.NamedSplit("+".join(named)))
+
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:  # noqa: ANN401
         config = resolve_config(self.config.name)
+        splits = self._splits_found(is_streaming=dl_manager.is_streaming)
+        return [
+            datasets.SplitGenerator(
+                name=split, gen_kwargs={"files": self.source.files(config, [split]), "split": split}
+            )
+            for split in splits
+        ]
+
+    def _splits_found(self, *, is_streaming: bool) -> list[str]:
+        config = resolve_config(self.config.name)
         source = self.source
-        if dl_manager.is_streaming:
+        if is_streaming:
             splits = source.splits_allowed(config)
         else:
             if isinstance(source, ReleaseRows):
@@ -145,46 +173,43 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             raise ReleaseError(
                 f"{source.root} has no rows of {config.name!r}; audio-flan info shows what it has"
             )
-        return [
-            datasets.SplitGenerator(
-                name=split, gen_kwargs={"files": source.files(config, [split]), "split": split}
-            )
-            for split in splits
-        ]
+        return splits
 
     def _generate_tables(self, files: list[Any], split: str) -> Iterator[tuple[int, pa.Table]]:
-        stream = self._stream(files, split)
+        stream = RowStream(self.source, self._wish((split,)), files)
         yield from enumerate(as_tables(stream, _ROWS_PER_TABLE))
         keep_quarantine(Path(self._output_dir), split, files, stream.quarantine)
 
     def _get_examples_iterable_for_split(self, split_generator: datasets.SplitGenerator) -> StreamExamples:
-        split = split_generator.gen_kwargs["split"]
+        return self._examples((split_generator.gen_kwargs["split"],))
+
+    def _examples(self, splits: tuple[str, ...]) -> StreamExamples:
+        wish = self._wish(splits)
         if isinstance(self.source, ShardRows):
-            stream = OrderedStream(
-                self.source, self._wish(split), Share(), plan=self._plan, ledger=self._ledger
+            return OrderedExamples(
+                OrderedStream(self.source, wish, Share(), plan=self._plan, ledger=self._ledger)
             )
-            return OrderedExamples(stream)
         if self._plan is not None or self._ledger is not None:
             raise ValueError(
                 f"{self.source.root} is a release, which is streamed without plans and ledgers; "
                 "`audio-flan build` makes a form of it that has both"
             )
-        return RowExamples(self._stream(**split_generator.gen_kwargs))
+        files = {file.path: file for split in splits for file in self.source.files(wish.config, [split])}
+        return RowExamples(RowStream(self.source, wish, list(files.values())))
 
     def _as_streaming_dataset_single(
         self, splits_generator: datasets.SplitGenerator, *_: object, **__: object
     ) -> AudioFlanStream:
-        examples = self._get_examples_iterable_for_split(splits_generator)
-        return AudioFlanStream(examples, info=self.info, split=splits_generator.name)
+        return self._streamed((splits_generator.gen_kwargs["split"],), splits_generator.name)
 
-    def _stream(self, files: list[Any], split: str) -> RowStream:
-        return RowStream(self.source, self._wish(split), files)
+    def _streamed(self, splits: tuple[str, ...], name: object) -> AudioFlanStream:
+        return AudioFlanStream(self._examples(splits), info=self.info, split=name)
 
-    def _wish(self, split: str) -> Wish:
+    def _wish(self, splits: tuple[str, ...]) -> Wish:
         config = self.config
         return Wish(
             resolve_config(config.name),
-            (split,),
+            splits,
             on_error=config.on_error,
             max_consecutive_failures=config.max_consecutive_failures,
         )

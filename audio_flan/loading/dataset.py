@@ -13,11 +13,12 @@ import numpy as np
 
 from audio_flan.loading.examples import StreamExamples
 from audio_flan.loading.features import undecoded
-from audio_flan.loading.ordered_examples import OrderedExamples, Reseeded
+from audio_flan.loading.ordered_examples import OrderedExamples, Reseeded, only_epochs
+from audio_flan.loading.output_size import files_to_write
+from audio_flan.loading.tables import TableExamples
 from audio_flan.release import Quarantine
 from audio_flan.streaming.share import whole
 
-_TABLE_FORMATS = ("arrow", "pandas", "polars")
 _SHUFFLE_OPTIONS = {"max_buffer_input_shards"}
 _FIXED_ORDER = getattr(datasets.iterable_dataset, "DataSourcesShufflingDisallowed", ())
 """What ``datasets`` raises where the order must not change; older versions leave it as it is."""
@@ -77,7 +78,7 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
         if unknown := options.keys() - _SHUFFLE_OPTIONS:
             raise TypeError(f"shuffle() got an unexpected keyword argument {unknown.pop()!r}")
         if not isinstance(_rows_of(self._ex_iterable), OrderedExamples):
-            return super().shuffle(seed=seed, generator=generator, buffer_size=buffer_size, **options)
+            return _ours(super().shuffle(seed=seed, generator=generator, buffer_size=buffer_size, **options))
         if seed is None or generator is not None:
             chosen = np.random.default_rng(seed) if generator is None else deepcopy(generator)
             seed = int(chosen.integers(1 << 62))
@@ -114,11 +115,30 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
         The table formats have audio as it is stored, as cells.
         """
         formatted = _ours(super().with_format(type, **kwargs))
-        if type in _TABLE_FORMATS:
-            formatted._ex_iterable = self._ex_iterable.as_tables()  # noqa: SLF001 - it is one of ours
-            stored = {name: undecoded(feature) for name, feature in self.features.items()}
-            formatted._info.features = datasets.Features(stored)  # noqa: SLF001
+        examples, info = formatted._ex_iterable, formatted._info  # noqa: SLF001 - it is one of ours
+        if not formatted._formatting.is_table:  # noqa: SLF001
+            if isinstance(examples, TableExamples):
+                formatted._ex_iterable, info.features = examples.ex_iterable, examples.decoded  # noqa: SLF001
+        elif examples.iter_arrow is None:
+            formatted._ex_iterable = TableExamples(examples, self.features)  # noqa: SLF001
+            if self.features is not None:
+                stored = {name: undecoded(feature) for name, feature in self.features.items()}
+                info.features = datasets.Features(stored)
         return formatted
+
+    def _prepare_ex_iterable_for_iteration(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        with only_epochs():
+            return super()._prepare_ex_iterable_for_iteration(*args, **kwargs)
+
+    def _push_parquet_shards_to_hub(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Write, unless a number is given, as many files as ``datasets`` makes of a table of this size."""
+        rows = _rows_of(self._ex_iterable)
+        is_open = kwargs.get("num_shards") is None and not kwargs.get("max_shard_size")
+        if is_open and isinstance(rows, OrderedExamples):
+            embeds = kwargs.get("embed_external_files", True)
+            files = files_to_write(rows.stream, self.features, embeds=embeds)
+            kwargs["num_shards"] = max(files, kwargs.get("num_proc") or 1)
+        return super()._push_parquet_shards_to_hub(*args, **kwargs)
 
 
 def _rows_of(examples: Any) -> Any:  # noqa: ANN401 - of ``datasets``, or ours
@@ -148,9 +168,10 @@ def _kept(name: str) -> Any:  # noqa: ANN401 - a method of the base class
 
 for _name in (
     "map", "filter", "select_columns", "remove_columns", "rename_column", "rename_columns", "add_column",
-    "cast", "cast_column", "batch", "take", "skip",
+    "cast", "cast_column", "batch", "take", "skip", "repeat", "decode", "reshard", "_resolve_features",
 ):  # fmt: skip
-    setattr(AudioFlanStream, _name, _kept(_name))
+    if hasattr(datasets.IterableDataset, _name):  # older versions have fewer
+        setattr(AudioFlanStream, _name, _kept(_name))
 
 
 @contextmanager

@@ -1,34 +1,27 @@
 """The engine's rows as an examples iterable of ``datasets``, without a detour over Arrow.
 
 Rows carry `LazyAudio` already. While a dataset has the features given here and no format, ``datasets`` passes
-them on untouched; once it is cast or formatted, it encodes and decodes them by its features as usual. For the
-table formats the rows are put into tables here, under one schema: ``datasets`` would infer one for each row.
+them on untouched; once it is cast or formatted, it encodes and decodes them by its features as usual.
 """
 
-from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any, Self
+from typing import Any
 
 import datasets
 import numpy as np
-import pyarrow as pa
 from datasets.iterable_dataset import _BaseExamplesIterable
 
 from audio_flan.loading.features import row_features
-from audio_flan.loading.tables import as_tables
 from audio_flan.release import Quarantine
 from audio_flan.streaming import Row, RowStream
 
-_ROWS_PER_TABLE = 100
-
 
 class StreamExamples(_BaseExamplesIterable):  # type: ignore[misc]
-    """Rows of a stream, one by one or in tables."""
+    """Rows of a stream."""
 
-    def __init__(self, *, tables: bool = False, last_pass: list[Quarantine] | None = None) -> None:
+    def __init__(self, *, last_pass: list[Quarantine] | None = None) -> None:
         super().__init__()
-        self._tables = tables
         # Shared by the copies that `datasets` makes to iterate over.
         self._last_pass = [Quarantine()] if last_pass is None else last_pass
         self._sleep_on_threads_shutdown = False
@@ -43,19 +36,6 @@ class StreamExamples(_BaseExamplesIterable):  # type: ignore[misc]
         """What the rows are already decoded to."""
         return row_features()
 
-    @property
-    def iter_arrow(self) -> Callable[[], Iterator[tuple[int, pa.Table]]] | None:
-        """How to iterate over tables; None for rows."""
-        return self._iter_arrow if self._tables else None
-
-    def _iter_arrow(self) -> Iterator[tuple[int, pa.Table]]:
-        rows = (row for _, row in self)
-        yield from enumerate(as_tables(rows, _ROWS_PER_TABLE))
-
-    @abstractmethod
-    def as_tables(self) -> Self:
-        """Return the same rows, as tables."""
-
 
 class RowExamples(StreamExamples):
     """Rows of a `RowStream`; its files are the shards.
@@ -64,10 +44,8 @@ class RowExamples(StreamExamples):
     before it.
     """
 
-    def __init__(
-        self, stream: RowStream, *, tables: bool = False, last_pass: list[Quarantine] | None = None
-    ) -> None:
-        super().__init__(tables=tables, last_pass=last_pass)
+    def __init__(self, stream: RowStream, *, last_pass: list[Quarantine] | None = None) -> None:
+        super().__init__(last_pass=last_pass)
         self._stream = stream
 
     @property
@@ -78,18 +56,12 @@ class RowExamples(StreamExamples):
     def __iter__(self) -> Iterator[tuple[int, Row]]:
         state: dict[str, Any] | None = self._state_dict
         stream = self._stream.over(self._stream.files)  # of its own: several may iterate over one dataset
-        if state:
-            stream.go_to(state["shard_idx"], state["shard_example_idx"])
-        rows = iter(stream)
+        rows = stream.walk(state["shard_idx"], state["shard_example_idx"]) if state else stream.walk()
         self._last_pass[0] = stream.quarantine
         for key, row in enumerate(rows):
             if state:
                 state["shard_idx"], state["shard_example_idx"] = stream.position
             yield key, row
-
-    def as_tables(self) -> "RowExamples":
-        """Return the same rows, as tables."""
-        return RowExamples(self._stream, tables=True, last_pass=self._last_pass)
 
     def _init_state_dict(self) -> dict[str, Any]:
         self._state_dict = {"shard_idx": 0, "shard_example_idx": 0, "type": type(self).__name__}
@@ -110,4 +82,4 @@ class RowExamples(StreamExamples):
         return self
 
     def _with(self, files: list[Any]) -> "RowExamples":
-        return RowExamples(self._stream.over(files), tables=self._tables, last_pass=self._last_pass)
+        return RowExamples(self._stream.over(files), last_pass=self._last_pass)

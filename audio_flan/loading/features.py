@@ -65,6 +65,8 @@ def row_features() -> datasets.Features:
 
 def undecoded(feature: object) -> object:
     """Return the feature of a column, its audio to be left as it is stored."""
+    if isinstance(feature, Waveform):
+        return Waveform(decode=False)
     inner = getattr(feature, "feature", None)
     return _list_of(Waveform(decode=False)) if isinstance(inner, Waveform) else feature
 

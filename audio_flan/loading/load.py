@@ -51,12 +51,12 @@ def load_dataset(
         unknown name is an error that says the nearest ones. Built data also has ``sample``, a few rows of
         every task.
     split : str, optional
-        ``train``, ``validation`` or ``test``, also ``train+test``. By default a dict: of the splits that have
-        rows, or when streaming of those that the folders allow for. Slices such as ``train[:5%]`` work when
-        not streaming.
+        ``train``, ``validation`` or ``test``; ``train+test`` for several, ``all`` for all. By default a dict:
+        of the splits that have rows, or when streaming of those that the folders allow for. Slices such as
+        ``train[:5%]`` work when not streaming.
     streaming : bool
         Whether to read rows as they are asked for, instead of building an Arrow cache first. Rows and their
-        order are the same.
+        order are the same, but for several splits of a release, which are streamed file by file.
     on_error : {"raise", "skip", "null"}
         What a clip that cannot be read does, as in `audio_flan.stream`.
     max_consecutive_failures : int, optional

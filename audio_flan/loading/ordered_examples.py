@@ -1,6 +1,8 @@
 """Rows of a built root as an examples iterable of ``datasets`` that is shuffled and shared out exactly."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
@@ -11,18 +13,41 @@ from audio_flan.release import Quarantine
 from audio_flan.streaming import Row
 from audio_flan.streaming.ordered import OrderedStream
 from audio_flan.streaming.share import Share
-from audio_flan.streaming.torch_dataset import is_loader_worker
+from audio_flan.streaming.torch_dataset import is_loader_worker, loader_worker
 
 
 class _Shards(int):
-    """A number of shards that any other divides, as rows are shared out by position and not by file."""
+    """A number of shards that is as good as any, as rows are shared out by position and not by file.
+
+    Any number divides it, and none is greater. As a count it is small: ``datasets`` makes and lists as many
+    shards wherever several datasets are one.
+    """
 
     def __mod__(self, other: int) -> int:
         return 0
 
+    def __lt__(self, other: int) -> bool:
+        return False
 
-VIRTUAL_SHARDS: Final = _Shards(1 << 20)
-"""What ``datasets`` is told that there are; it may list them, so that there must not be too many."""
+    def __gt__(self, other: int) -> bool:
+        return True
+
+    def __ge__(self, other: int) -> bool:
+        return True
+
+
+_keeps_order: Final = ContextVar("_keeps_order", default=False)
+"""Whether a generator says the epoch, and nothing of an order where rows have none but their own."""
+
+
+@contextmanager
+def only_epochs() -> Iterator[None]:
+    """Let rows that are not shuffled stay so, whichever generator ``datasets`` has for its epoch."""
+    token = _keeps_order.set(True)
+    try:
+        yield
+    finally:
+        _keeps_order.reset(token)
 
 
 class Cut(NamedTuple):
@@ -55,16 +80,21 @@ class OrderedExamples(StreamExamples):
         stream: OrderedStream,
         cuts: tuple[Cut, ...] = (),
         *,
-        tables: bool = False,
+        is_one_shard: bool = False,
         last_pass: list[Quarantine] | None = None,
     ) -> None:
-        super().__init__(tables=tables, last_pass=last_pass)
-        self._stream, self._cuts = stream, cuts
+        super().__init__(last_pass=last_pass)
+        self._stream, self._cuts, self._is_one_shard = stream, cuts, is_one_shard
+
+    @property
+    def stream(self) -> OrderedStream:
+        """The rows, before they are shared out."""
+        return self._stream
 
     @property
     def num_shards(self) -> int:
-        """As many as anyone may ask for."""
-        return VIRTUAL_SHARDS
+        """One for each worker of a DataLoader, in a worker; whatever is asked for divides it."""
+        return _Shards(1 if self._is_one_shard else loader_worker()[1])
 
     def split_shard_indices_by_worker(
         self,
@@ -121,10 +151,6 @@ class OrderedExamples(StreamExamples):
         }
         return self._state_dict
 
-    def as_tables(self) -> "OrderedExamples":
-        """Return the same rows, as tables."""
-        return OrderedExamples(self._stream, self._cuts, tables=True, last_pass=self._last_pass)
-
     def shuffled(self, seed: int) -> "OrderedExamples":
         """Return the rows in the order of a seed."""
         return self._with(self._stream.reordered(seed, 0), self._cuts)
@@ -132,27 +158,33 @@ class OrderedExamples(StreamExamples):
     def shuffle_data_sources(self, generator: np.random.Generator) -> "OrderedExamples":
         """Go to another epoch, if it has another order: ``datasets`` calls it for each but the first.
 
-        With a `Reseeded`, give the rows in the order of its seed.
+        With a `Reseeded`, give the rows in the order of its seed. In a dataset of a class of ``datasets``,
+        such as that of a node, it is also how ``shuffle`` comes here: rows that are in no order yet get that
+        of the generator.
         """
         if isinstance(generator, Reseeded):
             return self.shuffled(generator.seed)
-        if self._stream.seed is None and self._stream.plan is None:
-            return self
-        epoch = _epoch_of(generator)
-        return self._with(self._stream.reordered(self._stream.seed, epoch), self._cuts)
+        if self._stream.seed is not None or self._stream.plan is not None:
+            return self._with(self._stream.reordered(self._stream.seed, _epoch_of(generator)), self._cuts)
+        return self if _keeps_order.get() else self.shuffled(int(deepcopy(generator).integers(1 << 62)))
 
     def shard_data_sources(self, num_shards: int, index: int, contiguous: bool = True) -> "OrderedExamples":
         """Keep every `num_shards`-th row: of all, or of those of a node when ``datasets`` divides them."""
         if contiguous:  # as a user takes a shard, whose rows are the same whoever shares them out
-            return self._with(self._stream.part(index, num_shards), self._cuts)
+            # One of as many as there are is not divided further, by ``datasets`` that lists them.
+            is_one = self._is_one_shard or num_shards == self.num_shards > 1
+            return self._with(self._stream.part(index, num_shards), self._cuts, is_one_shard=is_one)
         return self._with(self._stream, (*self._cuts, Cut(num_shards, index)))
 
     def reshard_data_sources(self) -> "OrderedExamples":
         """Return itself: rows are shared out singly as it is."""
         return self
 
-    def _with(self, stream: OrderedStream, cuts: tuple[Cut, ...]) -> "OrderedExamples":
-        return OrderedExamples(stream, cuts, tables=self._tables, last_pass=self._last_pass)
+    def _with(
+        self, stream: OrderedStream, cuts: tuple[Cut, ...], *, is_one_shard: bool | None = None
+    ) -> "OrderedExamples":
+        is_one = self._is_one_shard if is_one_shard is None else is_one_shard
+        return OrderedExamples(stream, cuts, is_one_shard=is_one, last_pass=self._last_pass)
 
 
 def _epoch_of(generator: np.random.Generator) -> int:

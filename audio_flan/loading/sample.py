@@ -7,6 +7,7 @@ from typing import Any, Final
 import datasets
 
 from audio_flan.fetch import open_built
+from audio_flan.fetch.stores import RemoteStore
 from audio_flan.loading.features import row_features
 from audio_flan.release import ReleaseError
 from audio_flan.shards.layout import SAMPLE_FILE
@@ -35,9 +36,10 @@ def load_sample(
     if manifest is None:
         message = f"only built data has a sample, and {store.root} is a release; load one of its tasks"
         raise ReleaseError(message)
+    root = store.url if isinstance(store, RemoteStore) else store.root
     return datasets.load_dataset(
         "parquet",
-        data_files={"train": f"{glob.escape(store.root)}/{SAMPLE_FILE}"},
+        data_files={"train": f"{glob.escape(root)}/{SAMPLE_FILE}"},
         split=split,
         streaming=streaming,
         features=row_features(),

@@ -30,13 +30,12 @@ class TableRows:
         self.table = table
 
     def at(self, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
-        """Yield the rows with these numbers, as `rows_of_table` does; equal numbers are rows of their own."""
+        """Return the rows with these numbers, as `rows_of_table` does; equal numbers are rows of their own.
+
+        All is taken out of the table at once: rows that wait keep nothing of it in memory.
+        """
         common, empty, different = self._parts
-        part = different.take(pa.array(numbers, pa.int64()))
-        for row in _rows(common, part, len(numbers)):
-            for name in empty:
-                row[name] = []
-            yield row
+        return _rows(common, different.take(pa.array(numbers, pa.int64())), len(numbers), empty)
 
     @cached_property
     def _parts(self) -> tuple[dict[str, Any], list[str], pa.Table]:
@@ -53,12 +52,14 @@ class TableRows:
 
 
 def rows_of_table(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table, read with `SOUND_LEAVES` as dictionaries; audio is a list of `CellValue`."""
+    """Return the rows of a table that has `SOUND_LEAVES` as dictionaries; audio is a list of `CellValue`."""
     return _rows(dict.fromkeys(table.column_names), table, table.num_rows)
 
 
-def _rows(common: dict[str, Any], table: pa.Table, count: int) -> Iterator[dict[str, Any]]:
-    """Yield `count` times `common` with the values of each row of a table, which may have no column at all.
+def _rows(
+    common: dict[str, Any], table: pa.Table, count: int, empty: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """Return `count` times `common` with the values of each row of a table, which may have no column at all.
 
     Nothing but texts and numbers waits for its turn: what a row is made of is made with it. Objects that
     wait would be looked at by Python's garbage collector again and again.
@@ -72,16 +73,22 @@ def _rows(common: dict[str, Any], table: pa.Table, count: int) -> Iterator[dict[
             lists.append((name, array.flatten().to_pylist(), _starts(array)))
         else:
             texts.append((name, column.to_pylist()))
-    for i in range(count):
-        row = common.copy()
-        for name, values in texts:
-            row[name] = values[i]
-        for name, items, starts in lists:
-            row[name] = items[starts[i] : starts[i + 1]]
-        for name, data, paths, starts in sounds:
-            start, end = starts[i], starts[i + 1]
-            row[name] = list(zip(data[start:end], paths[start:end], strict=True))
-        yield row
+
+    def made() -> Iterator[dict[str, Any]]:
+        for i in range(count):
+            row = common.copy()
+            for name, values in texts:
+                row[name] = values[i]
+            for name, items, starts in lists:
+                row[name] = items[starts[i] : starts[i + 1]]
+            for name, data, paths, starts in sounds:
+                start, end = starts[i], starts[i + 1]
+                row[name] = list(zip(data[start:end], paths[start:end], strict=True))
+            for name in empty:
+                row[name] = []
+            yield row
+
+    return made()
 
 
 def _flat_cells(column: pa.ListArray) -> tuple[list[bytes | None], list[str], list[int]]:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from itertools import islice
+from itertools import accumulate, islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,7 +11,7 @@ from audio_flan.streaming.batch_plan import BatchRule, Planner
 from audio_flan.streaming.engine import RowStream
 from audio_flan.streaming.rows import Row
 from audio_flan.streaming.share import whole
-from audio_flan.streaming.torch_dataset import Passes, TorchDataset, loader_worker
+from audio_flan.streaming.torch_dataset import TorchDataset, loader_worker
 
 if TYPE_CHECKING:
     from audio_flan.streaming.ordered import OrderedStream
@@ -121,24 +121,39 @@ class Batches(TorchDataset["_Mark"]):
         self._lengths = RowGroups(stream.source, stream.files, _SECONDS_COLUMNS)
         self._begun = self._mark = _Mark()
         """Where the pass began, and how far it is, in this process."""
-        self._passes = Passes(stream.epoch)
+        self._epoch = stream.epoch
+        """Of these marks."""
+        self.passes = stream.passes
 
     def __iter__(self) -> Iterator[Any]:
-        if self._passes.epoch != self.stream.epoch:  # another process has gone to it; this one is a worker
-            self.stream.set_epoch(self._passes.epoch)
+        if self.stream.is_resumed:
+            raise ValueError(
+                "a state was loaded into the stream of these batches: batches begin at states of batches\n\n"
+                "Hint: batches.load_state_dict(batches.state_dict())"
+            )
+        self.stream.follow()
+        self._forget_other_epochs()
+        workers = loader_worker()[1]
+        if self._resume and self._resume.workers not in (None, workers):
+            message = f"this is the state of one of {self._resume.workers} workers, and there are {workers}"
+            raise ValueError(
+                f"{message}\n\nHint: the state that `state_after` returns is that of all of them."
+            )
         self._begun = self._mark = self._take_resume() or _Mark()
         return self._batches(self._mark)
+
+    def _forget_other_epochs(self) -> None:
+        """Begin anew where somebody has said `set_epoch` to the stream."""
+        if self._epoch != self.stream.epoch:
+            self._epoch, self._resume = self.stream.epoch, None
+            self._begun = self._mark = _Mark()
 
     def _batches(self, mark: _Mark) -> Iterator[Any]:
         planned: deque[_Planned] = deque()
         batch: list[Row] = []
         made = 0
+        self.passes.check_states()
         worker, workers = loader_worker()
-        if mark.workers not in (None, workers):
-            message = f"this is the state of one of {mark.workers} workers, and there are {workers}"
-            raise ValueError(
-                f"{message}\n\nHint: the state that `state_after` returns is that of all of them."
-            )
         first = worker if mark.workers is None else workers - 1
         steps = self._steps(islice(self._plan(mark), first, None, workers), planned)
         with closing(self.stream.walk(self.stream.share, mark.start, steps)) as rows:
@@ -183,12 +198,11 @@ class Batches(TorchDataset["_Mark"]):
 
         After `load_state_dict` with a state of this very epoch, it stays where the state says.
         """
+        self._forget_other_epochs()
         if whole("epoch", epoch) == self.stream.epoch and self._resume is not None:
             return
         self.stream.set_epoch(epoch)
-        self._passes.restart(epoch)
-        self._begun = self._mark = _Mark()
-        self._resume = None
+        self._begin_at(None)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state after the last batch given out in this process.
@@ -197,6 +211,7 @@ class Batches(TorchDataset["_Mark"]):
         any number of ranks, all of them from the state of any. In a worker, where torchdata's
         ``StatefulDataLoader`` asks for it, it is that of the worker, and wants as many workers again.
         """
+        self._forget_other_epochs()
         return self._state(self._resume or self._mark)
 
     def state_after(self, batches: int) -> dict[str, Any]:
@@ -206,8 +221,9 @@ class Batches(TorchDataset["_Mark"]):
         """
         if batches < 0:
             raise ValueError(f"batches must be 0 or more, got {batches}")
+        self._forget_other_epochs()
         # Workers that begin a second pass begin it at the start of the epoch.
-        begin = self._begun if self._resume is None or self._passes.most > 1 else self._resume
+        begin = self._begun if self._resume is None or self.passes.most > 1 else self._resume
         last = next(islice(self._plan(begin), batches - 1, None), None) if batches else None
         if batches and last is None:
             raise ValueError(f"there are fewer than {batches} batches to the end of the epoch")
@@ -247,17 +263,18 @@ class Batches(TorchDataset["_Mark"]):
             if state.get(name) != value:
                 message = f"this is the state of batches with the {name} {state.get(name)!r}, not {value!r}"
                 raise ValueError(message)
-        self._resume = None
-        self.set_epoch(state["epoch"])
-        self.stream.expect(state)
         if self.rule.counts_rows:
-            self._resume = _Mark(state["position"], workers=state.get("workers"))
-            return
-        waiting, step = [], 0
-        for gap in state["waiting"]:
-            step += gap
-            waiting.append(step)
-        self._resume = _Mark(0, state["rows"], tuple(waiting), state.get("workers"))
+            mark = _Mark(state["position"], workers=state.get("workers"))
+        else:
+            waiting = tuple(accumulate(state["waiting"]))
+            mark = _Mark(0, state["rows"], waiting, state.get("workers"))
+        self.stream.go_to_epoch_of(state)
+        self.passes.note_state()
+        self._begin_at(mark)
+
+    def _begin_at(self, resume: _Mark | None) -> None:
+        self._epoch, self._resume = self.stream.epoch, resume
+        self._begun = self._mark = _Mark()
 
     @property
     def _rule_name(self) -> str:

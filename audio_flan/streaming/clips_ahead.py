@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple, Self
 
 from audio_flan.fetch.clip import ShardClip
 from audio_flan.fetch.prefetch import Prefetch
+from audio_flan.fetch.runs import Run
 from audio_flan.records.schema import AUDIO_COLUMNS
 from audio_flan.shards import CellError
 from audio_flan.streaming.rows import Place, Row
@@ -27,12 +29,18 @@ class StoredRow(NamedTuple):
     row: Row
 
 
-class _Piece(NamedTuple):
-    """Rows, the bytes of their clips, and how many the next piece may have."""
+@dataclass(slots=True)
+class _Piece:
+    """Rows and their clips, the bytes of these, and how many the next piece may have."""
 
     rows: list[StoredRow]
+    clips: list[ShardClip]
     nbytes: int
     limit: int
+    runs: list[Run] = field(default_factory=list)
+    """What is in memory for the clips, or on its way."""
+    is_short: bool = True
+    """Whether there may be clips that there was no room for."""
 
 
 class ClipsAhead:
@@ -69,16 +77,32 @@ class ClipsAhead:
         for piece in self._pieces():
             waiting.append(piece)
             held += piece.nbytes
+            self._want(waiting)
             # What the next piece may take has to fit in; in the beginning one piece ahead is enough.
             while len(waiting) > 1 and held + piece.limit > min(AHEAD_BYTES, 4 * piece.limit):
-                done = waiting.popleft()
-                yield from done.rows
-                held -= done.nbytes
-        for piece in waiting:
-            yield from piece.rows
+                held -= waiting[0].nbytes
+                yield from self._given(waiting)
+        while waiting:
+            yield from self._given(waiting)
 
-    def _pieces(self) -> Iterator["_Piece"]:
-        """Cut the rows into pieces, and begin to fetch the clips of each."""
+    def _given(self, waiting: deque[_Piece]) -> Iterator[StoredRow]:
+        """Yield the rows of the first piece; then its room is for those after it."""
+        piece = waiting.popleft()
+        yield from piece.rows
+        self._prefetch.release(piece.runs)
+        self._want(waiting)
+
+    def _want(self, waiting: deque[_Piece]) -> None:
+        """Begin to fetch the clips of pieces, the first ones first, as far as there is room for them."""
+        for piece in waiting:
+            if piece.is_short:
+                piece.is_short = piece.nbytes > self._prefetch.free_bytes
+                piece.runs += self._prefetch.want(piece.clips)
+            if piece.is_short:
+                return
+
+    def _pieces(self) -> Iterator[_Piece]:
+        """Cut the rows into pieces."""
         rows: list[StoredRow] = []
         clips: dict[str, ShardClip] = {}
         nbytes, limit = 0, min(FIRST_BYTES, self._piece_bytes)
@@ -89,12 +113,10 @@ class ClipsAhead:
                     clips[path] = clip
                     nbytes += clip.place.nbytes
             if nbytes >= limit:
-                self._prefetch.want(clips.values())
                 limit = min(2 * limit, self._piece_bytes)
-                yield _Piece(rows, nbytes, limit)
+                yield _Piece(rows, [*clips.values()], nbytes, limit)
                 rows, clips, nbytes = [], {}, 0
-        self._prefetch.want(clips.values())
-        yield _Piece(rows, nbytes, limit)
+        yield _Piece(rows, [*clips.values()], nbytes, limit)
 
     def _clips(self, row: Row) -> Iterator[tuple[str, ShardClip]]:
         for column in AUDIO_COLUMNS:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from audio_flan.fetch.retry import stop_retrying_when
 from audio_flan.records.schema import AUDIO_COLUMNS
 from audio_flan.release import Quarantine
 from audio_flan.streaming.rows import Ahead, MakeRow, Row
@@ -94,7 +95,10 @@ class _Workers(Generic[Tag]):
 
     def __init__(self, jobs: Iterator[Job[Tag]], ahead: Ahead) -> None:
         self._jobs, self._ahead = jobs, ahead
-        self._pool = ThreadPoolExecutor(ahead.threads, thread_name_prefix="audio-flan-decode")
+        self._closed = threading.Event()
+        self._pool = ThreadPoolExecutor(
+            ahead.threads, "audio-flan-decode", stop_retrying_when, (self._closed,)
+        )
         self._next = threading.Lock()
         """Held by the thread that takes jobs."""
         self._changed = threading.Condition()
@@ -119,6 +123,7 @@ class _Workers(Generic[Tag]):
 
     def close(self) -> None:
         """Let the threads end, and the jobs with them."""
+        self._closed.set()
         with self._changed:
             self._is_over = True
         self._pool.shutdown(cancel_futures=True)

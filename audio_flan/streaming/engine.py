@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from xxhash import xxh3_64_hexdigest
@@ -28,6 +28,7 @@ from audio_flan.streaming.rows import (
 )
 from audio_flan.streaming.share import Share, Uneven, whole
 from audio_flan.streaming.source import RowSource
+from audio_flan.streaming.torch_dataset import Passes, TorchDataset, loader_worker
 from audio_flan.taxonomy import UnknownNameError, resolve_config
 from audio_flan.taxonomy.errors import nearest_names
 
@@ -207,17 +208,20 @@ class _Position:
 
     file: int = 0
     row: int = 0
+    workers: int | None = None
+    """How many there are where it is the position of one of them, whose files are every n-th."""
 
 
 def _no_row(quarantine: Quarantine) -> None:
     """Make none: the end of a stream."""
 
 
-class RowStream:
+class RowStream(TorchDataset[_Position]):
     """Rows of a config and its splits, in the order of the files and of the rows in them.
 
     Iterating starts at the beginning, or once where `load_state_dict` points to. One iteration at a time:
-    position and quarantine are those of the one that moved last; `over` makes a stream of its own.
+    position and quarantine are those of the one that moved last; `over` makes a stream of its own. Worker w
+    of n of torch's DataLoader gives the rows of every n-th file.
 
     Attributes
     ----------
@@ -236,21 +240,33 @@ class RowStream:
         self.files = source.files(wish.config, wish.splits) if files is None else list(files)
         self.quarantine = Quarantine(QUARANTINE_LIMIT)
         self._position = _Position()
-        self._resume: _Position | None = None
+        self.passes = Passes(0)
 
     def over(self, files: Sequence[Any]) -> "RowStream":
         """Return a stream of the same rows of other files, with a position and a quarantine of its own."""
         return RowStream(self.source, self.wish, files)
 
     def __iter__(self) -> Iterator[Row]:
-        start, self._resume = self._resume or _Position(), None
-        position = self._position = _Position(start.file, start.row)
-        self.quarantine = Quarantine(QUARANTINE_LIMIT)
-        return self._rows(start, position)
+        worker, workers = loader_worker()
+        if self._resume and self._resume.workers != (workers if workers > 1 else None):
+            there = f"one of {self._resume.workers} workers" if self._resume.workers else "a process alone"
+            raise ValueError(f"this is the state of {there}, and there are {workers} workers")
+        start = self._take_resume() or _Position(0, 0, workers if workers > 1 else None)
+        return self._begin(start, range(worker, len(self.files), workers))
 
-    def _rows(self, start: _Position, position: _Position) -> Iterator[Row]:
+    def walk(self, file: int = 0, row: int = 0) -> Iterator[Row]:
+        """Return the rows of all files from a `position` on, in whatever process."""
+        return self._begin(_Position(file, row), range(len(self.files)))
+
+    def _begin(self, start: _Position, files: range) -> Iterator[Row]:
+        position = self._position = replace(start)
+        self.quarantine = Quarantine(QUARANTINE_LIMIT)
+        return self._rows(start, position, files)
+
+    def _rows(self, start: _Position, position: _Position, files: range) -> Iterator[Row]:
+        self.passes.check_states()
         given = False
-        made = make_rows(self._jobs(start), self.quarantine, self.wish.ahead)
+        made = make_rows(self._jobs(start, files), self.quarantine, self.wish.ahead)
         limit = self.wish.max_consecutive_failures
         rows = stop_at_failures(made, self.quarantine, limit, self.source.root)
         for (position.file, position.row, found), row in rows:
@@ -259,15 +275,17 @@ class RowStream:
             if row is not None:
                 given = True
                 yield row
-        if not given and start == _Position():
+        if not given and start == _Position():  # a worker may have no file
             logger.warning("%s has no rows of %s", self.source.root, self._name)
         warn_of_quarantine(self.quarantine, self.wish.config.name, self.source.root)
 
-    def _jobs(self, start: _Position) -> Iterator[Job[tuple[int, int, Quarantine | None]]]:
+    def _jobs(self, start: _Position, files: range) -> Iterator[Job[tuple[int, int, Quarantine | None]]]:
         """Yield each row with its position, and the records before it that make no row."""
         found = Quarantine(QUARANTINE_LIMIT)
         try:
-            for index in range(start.file, len(self.files)):
+            for index in files:
+                if index < start.file:
+                    continue
                 skip = start.row if index == start.file else 0
                 makers = self.source.row_makers(self.files[index], self.wish, found, skip)
                 for row, make in enumerate(makers, skip + 1):
@@ -284,7 +302,8 @@ class RowStream:
     def state_dict(self) -> dict[str, Any]:
         """Return the position after the last row given out, and of what it is a position."""
         position = self._resume or self._position
-        return {"stream": self._identity, "file": position.file, "row": position.row}
+        state = {"stream": self._identity, "file": position.file, "row": position.row}
+        return state if position.workers is None else state | {"workers": position.workers}
 
     @property
     def _identity(self) -> str:
@@ -309,13 +328,10 @@ class RowStream:
         if state.get("stream") != self._identity:
             message = f"this is the state of {state.get('stream')!r}, and the stream is {self._identity!r}"
             raise ValueError(message)
-        self.go_to(state["file"], state["row"])
+        self._resume = _Position(state["file"], state["row"], state.get("workers"))
+        self.passes.note_state()
 
     @property
     def position(self) -> tuple[int, int]:
         """Number of the file, and of the row in it, that comes next."""
         return self._position.file, self._position.row
-
-    def go_to(self, file: int, row: int) -> None:
-        """Let the next iteration begin at a `position`."""
-        self._resume = _Position(file, row)

@@ -14,7 +14,6 @@ Shuffled, the draws of a block stand somewhere in their windows by chance (`Rand
 workers get is then no regular pattern of leaves, as it is where the earliest deadline always comes first.
 """
 
-from collections import OrderedDict
 from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple
 
@@ -71,14 +70,15 @@ class Interleave:
         if self._total > _MOST_ROWS:
             raise ValueError(f"the plan draws {self._total:,} rows, a stream has at most {_MOST_ROWS:,}")
         self._turns = None if key is None else RandomTurns(targets, key)
+        # What is kept is replaced as a whole: threads that decode ahead ask, too.
         self._known = {0: np.zeros_like(targets)}
         """How many draws of each leaf there are before a block, for some blocks."""
         self._mark = (0, self._mark_of(0))
         """The block of the mark that was asked for last, and that mark: there is one for every row."""
-        self._recent: OrderedDict[int, Block] = OrderedDict()
+        self._recent: tuple[Block, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_recent": OrderedDict()}
+        return self.__dict__ | {"_recent": ()}
 
     def __len__(self) -> int:
         """Return the number of positions: the rows of the plan."""
@@ -94,21 +94,20 @@ class Interleave:
         """
         if not 0 <= position < self._total:
             raise IndexError(f"there is no row {position}: the plan draws {self._total}")
-        number = position // self._block_positions
-        if number in self._recent:
-            self._recent.move_to_end(number)
-        else:
-            self._recent[number] = self._block(number)
-            if len(self._recent) > _BLOCKS_KEPT:
-                self._recent.popitem(last=False)
-        return self._recent[number]
+        for block in self._recent:
+            if 0 <= position - block.start < len(block.leaves):
+                return block
+        block = self._block(position // self._block_positions)
+        self._recent = (block, *self._recent[: _BLOCKS_KEPT - 1])
+        return block
 
     def mark(self, position: int) -> str:
         """Return what spares another one counting up to a position: a bit for each leaf, in hex."""
         number = min(position, self._total - 1) // self._block_positions
-        if self._mark[0] != number:
-            self._mark = (number, self._mark_of(number))
-        return self._mark[1]
+        mark = self._mark
+        if mark[0] != number:
+            mark = self._mark = (number, self._mark_of(number))
+        return mark[1]
 
     def settle(self, position: int, mark: str) -> None:
         """Take over the mark of the same plan for a position.
@@ -132,8 +131,9 @@ class Interleave:
 
     def _counts_before(self, number: int) -> Numbers:
         """Return how many draws of each leaf there are before a block; of the last and one, all."""
-        nearest = max(known for known in self._known if known <= number)
-        counts = self._known[nearest]
+        known = self._known
+        nearest = max(before for before in known if before <= number)
+        counts = known[nearest]
         for i in range(nearest, number):
             start = i * self._block_positions
             end = min(start + self._block_positions, self._total)
@@ -143,10 +143,11 @@ class Interleave:
 
     def _keep(self, number: int, counts: Numbers) -> None:
         """Keep the counts before a block: those of the first, and ever fewer of the others."""
-        if len(self._known) >= _COUNTS_KEPT:
-            for every_other in sorted(self._known)[2::2]:
-                del self._known[every_other]
-        self._known[number] = counts
+        known = dict(self._known)
+        if len(known) >= _COUNTS_KEPT:
+            for every_other in sorted(known)[2::2]:
+                del known[every_other]
+        self._known = known | {number: counts}
 
     def _block(self, number: int) -> Block:
         start = number * self._block_positions

@@ -10,7 +10,7 @@ from audio_flan.mixing import PlanError, PlannedLeaf
 from audio_flan.streaming.hashes import make_key
 from audio_flan.streaming.interleave import INTERLEAVE_VERSION, Interleave
 from audio_flan.streaming.leaf_rows import LeafRows
-from audio_flan.streaming.order import LANES, WINDOW_ROWS, Numbers, Order, look_up
+from audio_flan.streaming.order import SHORT_RUNS, Numbers, Order, Reach, look_up
 
 _PASSES_KEPT: Final = 2
 """Passes over a leaf whose order is kept: rows of the end of one and the start of the next are asked for."""
@@ -32,6 +32,8 @@ class MixedOrder:
     seed : int, optional
         None for leaves in the order of the files.
     epoch : int
+    reach : Reach
+        From how far apart rows come, of all leaves together.
 
     Raises
     ------
@@ -40,9 +42,15 @@ class MixedOrder:
     """
 
     def __init__(
-        self, rows: LeafRows, leaves: Sequence[PlannedLeaf], seed: int | None = None, epoch: int = 0
+        self,
+        rows: LeafRows,
+        leaves: Sequence[PlannedLeaf],
+        seed: int | None = None,
+        epoch: int = 0,
+        *,
+        reach: Reach = SHORT_RUNS,
     ) -> None:
-        self._rows, self._leaves, self._seed, self._epoch = rows, leaves, seed, epoch
+        self._rows, self._leaves, self._seed, self._epoch, self._reach = rows, leaves, seed, epoch, reach
         for number, leaf in enumerate(leaves):
             if (found := int(rows.groups(number).rows.sum())) != leaf.available:
                 name = " / ".join(leaf.key)
@@ -115,14 +123,12 @@ class MixedOrder:
         found = self._passes.pop((leaf, number), None)
         if found is None:
             planned = self._leaves[leaf]
-            share = planned.target / len(self)
             found = Order(
                 self._rows.groups(leaf).rows,
                 self._seed,
                 number,
                 part="/".join(planned.key),
-                window_rows=max(1, round(WINDOW_ROWS * share)),
-                lanes=max(1, round(LANES * share)),
+                reach=self._reach.of_share(planned.target / len(self)),
             )
         self._passes[leaf, number] = found
         if len(self._passes) > _PASSES_KEPT * len(self._leaves):

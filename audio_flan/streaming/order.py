@@ -3,21 +3,24 @@
 A built root holds rows in row groups, whose clips lie close together. Shuffled, the order is made so:
 
 1. All row groups are permuted. Consecutive ones make a *window*: a new one begins with the first group that
-   begins `WINDOW_ROWS` rows or more after the one before.
-2. The groups of a window are cut into *blocks* of up to `BLOCK_ROWS` rows, and these are permuted.
-3. Of each `LANES` consecutive blocks, rows are given in turn: the first row of each, the second of each, ...
-   The rows of a block are permuted.
+   begins 131,072 rows or more after the one before.
+2. The groups of a window are cut into *blocks* of up to 16 rows, and these are permuted. So are the rows of
+   each block.
+3. There are 32 *lanes*. Each block goes into the one with the fewest rows, so that they are about equally
+   long. The first row of each lane is given, the second of each, ...
 
 So a window is read in 32 places at a time, each of which is a run of neighbouring rows and clips, and a
-rank that takes every second, fourth, ... or 32nd row reads only some of them. Nothing but the sizes
-of groups, and one window, is ever in memory: position k is found by bisection.
+rank that takes every second, fourth, ... or 32nd row reads only some of the lanes. Where row groups have the
+sound in them, a block is a whole row group and there are 16 lanes (`WHOLE_GROUPS`): as many row groups are in
+memory at a time, and each is read once. Nothing but the sizes of groups, and one window, is ever in memory:
+position k is found by bisection.
 
 A permutation sorts by SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
 generators") of seed, epoch and number, which is the same everywhere.
 """
 
-from collections import deque
 from collections.abc import Callable
+from heapq import heapreplace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -25,15 +28,41 @@ from numpy.typing import NDArray
 
 from audio_flan.streaming.hashes import Key, hashes, make_key
 
-ORDER_VERSION: Final = 1
+ORDER_VERSION: Final = 2
 """Raise it whenever the order of the same rows becomes another."""
-WINDOW_ROWS: Final = 1 << 17
-BLOCK_ROWS: Final = 16
-LANES: Final = 32
 _WINDOWS_KEPT: Final = 4
 """Batches in which rows waited for others of their length ask for rows of a few windows by turns."""
 
 Numbers = NDArray[np.int64]
+
+
+class Reach(NamedTuple):
+    """From how far apart rows come that stand next to each other.
+
+    Attributes
+    ----------
+    window_rows : int
+        Rows of a window.
+    block_rows : int
+        The most rows of a row group that stand next to each other.
+    lanes : int
+        Blocks that are read by turns.
+    """
+
+    window_rows: int
+    block_rows: int
+    lanes: int
+
+    def of_share(self, share: float) -> "Reach":
+        """Return that of a leaf with a share of the rows of a plan."""
+        window_rows, lanes = (max(1, round(each * share)) for each in (self.window_rows, self.lanes))
+        return self._replace(window_rows=window_rows, lanes=lanes)
+
+
+SHORT_RUNS: Final = Reach(1 << 17, 16, 32)
+"""For row groups of thousands of rows, whose clips are elsewhere."""
+WHOLE_GROUPS: Final = Reach(1 << 17, 1 << 40, 16)
+"""For row groups with megabytes of sound, of which only a few fit into memory."""
 
 
 class Window(NamedTuple):
@@ -61,8 +90,8 @@ class Order:
         Another epoch, another order.
     part : str
         What it is the order of, where there are several with the same seed and epoch.
-    window_rows, lanes : int
-        Rows of a window, and blocks that are read in turn.
+    reach : Reach
+        From how far apart rows come.
     """
 
     def __init__(
@@ -72,22 +101,22 @@ class Order:
         epoch: int = 0,
         *,
         part: str = "",
-        window_rows: int = WINDOW_ROWS,
-        lanes: int = LANES,
+        reach: Reach = SHORT_RUNS,
     ) -> None:
-        self._sizes, self._lanes = group_rows, lanes
+        self._sizes, self._reach = group_rows, reach
         self._key = None if seed is None else make_key(ORDER_VERSION, seed, epoch, part)
         numbers = np.arange(len(group_rows), dtype=np.int64)
         self._groups = numbers if self._key is None else _permuted(numbers, self._key)
         starts = np.cumsum(group_rows[self._groups]) - group_rows[self._groups]
-        self._bounds = _window_bounds(starts, window_rows)
+        self._bounds = _window_bounds(starts, reach.window_rows)
         """First of the permuted groups of each window."""
         self._starts = starts[self._bounds]
         self._rows = int(group_rows.sum())
-        self._recent: deque[Window] = deque(maxlen=_WINDOWS_KEPT)
+        self._recent: tuple[Window, ...] = ()
+        """Replaced as a whole: threads that decode ahead ask for positions, too."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_recent": deque(maxlen=_WINDOWS_KEPT)}
+        return self.__dict__ | {"_recent": ()}
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -128,8 +157,9 @@ class Order:
         for window in self._recent:
             if 0 <= position - window.start < len(window.rows):
                 return window
-        self._recent.appendleft(self.window_at(position))
-        return self._recent[0]
+        window = self.window_at(position)
+        self._recent = (window, *self._recent[: _WINDOWS_KEPT - 1])
+        return window
 
     def _plain(self, groups: Numbers) -> tuple[Numbers, Numbers]:
         sizes = self._sizes[groups]
@@ -138,21 +168,23 @@ class Order:
     def _shuffled(self, groups: Numbers) -> tuple[Numbers, Numbers]:
         assert self._key is not None  # noqa: S101 - for the type checker
         sizes = self._sizes[groups]
-        blocks = -(-sizes // BLOCK_ROWS)
+        most = self._reach.block_rows
+        blocks = -(-sizes // most)
         block_group = np.repeat(groups, blocks)
-        block_first = ranges(blocks) * BLOCK_ROWS
-        block_rows = np.minimum(np.repeat(sizes, blocks) - block_first, BLOCK_ROWS)
+        block_first = ranges(blocks) * most
+        block_rows = np.minimum(np.repeat(sizes, blocks) - block_first, most)
         order = np.argsort(hashes(self._key, block_group, block_first), kind="stable")
         block_group, block_first, block_rows = (
             each[order] for each in (block_group, block_first, block_rows)
         )
         block = np.repeat(np.arange(len(order)), block_rows)
         row_group, row = block_group[block], block_first[block] + ranges(block_rows)
-        # In each block the rows by their hashes, then a row of each block of a set of lanes in turn.
+        # In each block the rows by their hashes, then a row of each lane by turns.
         by_chance = hashes(~self._key, row_group, row)
         in_block = np.lexsort((by_chance, block))
-        turn = ranges(block_rows)
-        place = np.lexsort((block, turn, block // self._lanes))
+        lane, start = _lanes(block_rows, self._reach.lanes)
+        turn = start[block] + ranges(block_rows)
+        place = np.lexsort((lane[block], turn))
         return row_group[in_block][place], row[in_block][place]
 
 
@@ -180,6 +212,20 @@ def look_up(
         one[these], other[these] = ones[inside], others[inside]
         first = end
     return one, other
+
+
+def _lanes(block_rows: Numbers, lanes: int) -> tuple[Numbers, Numbers]:
+    """Return the lane of each block, and how many rows of the lane there are before it.
+
+    Each goes into the lane with the fewest rows, and of several into the first.
+    """
+    ends = [(0, lane) for lane in range(lanes)]
+    found = np.empty((2, len(block_rows)), np.int64)
+    for block, rows in enumerate(block_rows.tolist()):
+        end, lane = ends[0]
+        found[:, block] = lane, end
+        heapreplace(ends, (end + rows, lane))
+    return found[0], found[1]
 
 
 def _permuted(numbers: Numbers, key: Key) -> Numbers:

@@ -1,7 +1,7 @@
 """Rows of a built root in an order that is a pure function, shared out to ranks, resumed by any number."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,7 +27,7 @@ from audio_flan.streaming.leaf_rows import LeafRows
 from audio_flan.streaming.ledger import Given, Ledger
 from audio_flan.streaming.ledger_file import LEDGER_VERSION, LedgerHeader
 from audio_flan.streaming.mixed_order import MixedOrder
-from audio_flan.streaming.order import BLOCK_ROWS, LANES, ORDER_VERSION, Numbers, Order
+from audio_flan.streaming.order import ORDER_VERSION, SHORT_RUNS, WHOLE_GROUPS, Numbers, Order
 from audio_flan.streaming.part_order import PartOrder
 from audio_flan.streaming.row_groups import RowGroups
 from audio_flan.streaming.rows import QUARANTINE_LIMIT, Place, Row, Wish
@@ -35,10 +35,12 @@ from audio_flan.streaming.shard_rows import ShardRows, columns_to_read
 from audio_flan.streaming.share import Share, whole
 from audio_flan.streaming.torch_dataset import Passes, TorchDataset, loader_worker
 
-_ROWS_AT_ONCE: Final = BLOCK_ROWS * LANES
+_ROWS_AT_ONCE: Final = SHORT_RUNS.block_rows * SHORT_RUNS.lanes
 """Rows that are made together."""
 _MIXED_ROWS_AT_ONCE: Final = 4096
-"""The same for a plan, whose leaves are read in many places; where sound is not in the rows."""
+"""The same for a plan, whose leaves are read in many places."""
+_SOUNDS_AT_ONCE: Final = 128
+"""The same where rows have their sound in them: they wait in memory."""
 
 
 class OrderedStream(TorchDataset["_Mark"]):
@@ -87,24 +89,36 @@ class OrderedStream(TorchDataset["_Mark"]):
         self._leaf_rows = LeafRows(source, self.files, self._leaves, plan.row_filter) if plan else None
         self._part = 0, 1
         """Which of how many parts of the order it is."""
-        self._passes = Passes(epoch)
+        self._identity: str | None = None
+        self._reach = WHOLE_GROUPS if source.form == "embedded" else SHORT_RUNS
+        self.passes = Passes(epoch)
         self._go_to(epoch)
         self.quarantine = Quarantine(QUARANTINE_LIMIT)
 
     def __iter__(self) -> Iterator[Row]:
-        if self._passes.epoch != self.epoch:  # another process has gone to it; this one is a worker
-            self._go_to(self._passes.epoch)
-        mark = self._take_resume() or _Mark()
+        self.follow()
         worker, workers = loader_worker()
-        if mark.workers not in (None, workers):
-            message = f"this is the state of one of {mark.workers} workers, and there are {workers}"
+        if self._resume and self._resume.workers not in (None, workers):
+            message = f"this is the state of one of {self._resume.workers} workers, and there are {workers}"
             raise ValueError(message)
+        mark = self._take_resume() or _Mark()
         # All but the last of as many rows that follow are for the others.
         share = replace(self.share, worker=worker if mark.workers is None else workers - 1, workers=workers)
         self._pass = _Pass(mark, self._order)
         return self._rows(self._pass, share)
 
+    def follow(self) -> None:
+        """Go to the epoch to which another process has gone, where this one is a worker."""
+        if self.passes.epoch != self.epoch:
+            self._go_to(self.passes.epoch)
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the next iteration begins where a state says."""
+        return self._resume is not None
+
     def _rows(self, begun: "_Pass", share: Share) -> Iterator[Row]:
+        self.passes.check_states()
         for steps, row in self.walk(share, begun.mark.position, order=begun.order):
             begun.steps = steps
             if row is not None:
@@ -145,11 +159,12 @@ class OrderedStream(TorchDataset["_Mark"]):
             )
             rows_made = make_rows(jobs, quarantine, self.wish.ahead)
             limit = None if self.wish.on_error == "raise" else self.wish.max_consecutive_failures
-            given = stop_at_failures(rows_made, quarantine, limit, self.source.root)
-            if self.ledger is None:
-                yield from ((steps, row) for (steps, _), row in given)
-            else:
-                yield from self._noted(self.ledger, order, share, start, given)
+            # Threads that decode ahead end before what fetches for them.
+            with closing(stop_at_failures(rows_made, quarantine, limit, self.source.root)) as given:
+                if self.ledger is None:
+                    yield from ((steps, row) for (steps, _), row in given)
+                else:
+                    yield from self._noted(self.ledger, order, share, start, given)
         warn_of_quarantine(quarantine, self.wish.config.name, self.source.root)
 
     def _noted(
@@ -185,7 +200,9 @@ class OrderedStream(TorchDataset["_Mark"]):
     ) -> Iterator[StoredRow]:
         """Yield the rows of some steps, their audio as it is stored."""
         left, at_once = iter(steps), 1  # the first row shall not wait for others
-        most = _MIXED_ROWS_AT_ONCE if self.plan and self.source.form == "indexed" else _ROWS_AT_ONCE
+        most = _SOUNDS_AT_ONCE if self.source.form == "embedded" and self.wish.wants_clips else _ROWS_AT_ONCE
+        if self.plan and self.source.form == "indexed":
+            most = _MIXED_ROWS_AT_ONCE
         while some := list(islice(left, at_once)):
             at_once = min(2 * at_once, most)
             rows = self._groups.rows(*order.places(share.positions(start, len(order), some)))
@@ -230,14 +247,26 @@ class OrderedStream(TorchDataset["_Mark"]):
         """Return a stream of every `parts`-th row of this one from row `index` on, at its beginning.
 
         Whoever shares it out, the rows are the same.
+
+        Raises
+        ------
+        ValueError
+            Unless `index` is from 0 to `parts` - 1.
         """
+        if not 0 <= index < parts:
+            raise ValueError(f"the part must be from 0 to {parts - 1}, got {index} of {parts}")
         first, every = self._part
         return self._other(self.epoch, _part=(first + every * index, every * parts))
 
     def _other(self, epoch: int, **changed: object) -> "OrderedStream":
         """Return a copy that keeps nothing of this one, with passes of its own."""
         other = object.__new__(type(self))
-        own = {"_groups": copy(self._groups), "_leaf_rows": copy(self._leaf_rows), "_passes": Passes(epoch)}
+        own = {
+            "_groups": copy(self._groups),
+            "_leaf_rows": copy(self._leaf_rows),
+            "passes": Passes(epoch),
+            "_identity": None,
+        }
         other.__dict__.update(self.__dict__ | own | changed)
         other._go_to(epoch)
         return other
@@ -259,16 +288,19 @@ class OrderedStream(TorchDataset["_Mark"]):
         if whole("epoch", epoch) == self.epoch and self._resume is not None:
             return
         self._go_to(epoch)
-        self._passes.restart(epoch)
+        self.passes.restart(epoch)
 
-    def _go_to(self, epoch: int) -> None:
+    def _go_to(self, epoch: int, order: PartOrder | None = None) -> None:
         self.epoch, self._resume = whole("epoch", epoch), None
-        if self._leaf_rows is None:
-            order: Order | MixedOrder = Order(self._groups.sizes, self.seed, epoch)
-        else:
-            order = MixedOrder(self._leaf_rows, self._leaves, self.seed, epoch)
-        self._order = PartOrder(order, self.epoch, *self._part)
+        self._order = self._order_of(epoch) if order is None else order
         self._pass = _Pass(_Mark(), self._order)
+
+    def _order_of(self, epoch: int) -> PartOrder:
+        if self._leaf_rows is None:
+            order: Order | MixedOrder = Order(self._groups.sizes, self.seed, epoch, reach=self._reach)
+        else:
+            order = MixedOrder(self._leaf_rows, self._leaves, self.seed, epoch, reach=self._reach)
+        return PartOrder(order, epoch, *self._part)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the epoch, and the position up to which all ranks are when they have made as many steps.
@@ -300,11 +332,24 @@ class OrderedStream(TorchDataset["_Mark"]):
         if state.get("stream") != self.identity:
             message = f"this is the state of {state.get('stream')!r}, and the stream is {self.identity!r}"
             raise ValueError(message)
-        self._resume = None
-        self.set_epoch(state["epoch"])
-        self.expect(state)
+        self.go_to_epoch_of(state)
+        self.passes.note_state()
         self._resume = _Mark(state["position"], state.get("workers"))
         self._pass = _Pass(self._resume, self._order)
+
+    def go_to_epoch_of(self, state: dict[str, Any]) -> None:
+        """Go to the beginning of the epoch of a state, and `expect` it.
+
+        Raises
+        ------
+        ValueError
+            When there is no such position; the stream is then as it was.
+        """
+        epoch = whole("epoch", state["epoch"])
+        order = self._order if epoch == self.epoch else self._order_of(epoch)
+        _expect(order, state)
+        self._go_to(epoch, order)
+        self.passes.restart(epoch)
 
     def expect(self, state: dict[str, Any]) -> None:
         """Make use of what `at` has said of the position at which rows are to be asked for.
@@ -314,18 +359,19 @@ class OrderedStream(TorchDataset["_Mark"]):
         ValueError
             When there is no such position.
         """
-        if not 0 <= whole("position", state["position"]) <= self.total:
-            raise ValueError(
-                f"the state is of position {state['position']}, the stream has {self.total} rows"
-            )
-        self._order.expect(state)
+        _expect(self._order, state)
 
     @property
     def identity(self) -> str:
         """What a position in this stream must not be taken for."""
+        if self._identity is None:
+            self._identity = self._identify()
+        return self._identity
+
+    def _identify(self) -> str:
         name = f"{self.wish.config.name}, {'+'.join(self.wish.splits)}"
         files = [self.source.state_key(file) for file in self.files]
-        key = repr((ORDER_VERSION, name, self.seed, files))
+        key = repr((ORDER_VERSION, self._reach, name, self.seed, files))
         if self._part != (0, 1):
             key += f" {self._part}"
         if self.plan:
@@ -350,6 +396,12 @@ class _Pass:
     mark: _Mark
     order: PartOrder
     steps: int = 0
+
+
+def _expect(order: PartOrder, state: dict[str, Any]) -> None:
+    if not 0 <= whole("position", state["position"]) <= len(order):
+        raise ValueError(f"the state is of position {state['position']}, the stream has {len(order)} rows")
+    order.expect(state)
 
 
 def _check_plan(plan: Plan, source: ShardRows, wish: Wish) -> None:

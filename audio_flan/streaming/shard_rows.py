@@ -61,8 +61,8 @@ class ShardRows:
         return xxh3_64_hexdigest(msgspec.json.encode(self.manifest))
 
     def files(self, config: Config, splits: Collection[str]) -> list[FileFacts]:
-        """List row files of `config` in `splits`."""
-        return self.manifest.row_files(config.name, splits)
+        """List row files of `config` in `splits`, one split after the other."""
+        return [file for split in splits for file in self.manifest.row_files(config.name, (split,))]
 
     def rows(
         self, file: FileFacts, wish: Wish, quarantine: Quarantine, skip: int = 0

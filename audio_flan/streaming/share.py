@@ -55,15 +55,8 @@ class Share:
         """Return the steps of the rank that are this worker's."""
         return range(self.worker, self.steps(start, total), self.workers)
 
-    def position(self, start: int, total: int, step: int) -> int:
-        """Return the position that the rank takes in a step."""
-        position = start + step * self.world_size + self.rank
-        if position < total:
-            return position
-        return total - 1 if self.uneven == "pad" else position % total
-
     def positions(self, start: int, total: int, steps: Sequence[int] | Numbers) -> Numbers:
-        """Return what `position` does for each of some steps; int64, shape (steps,)."""
+        """Return the positions that the rank takes in some steps; int64, shape (steps,)."""
         positions = start + np.array(steps, np.int64) * self.world_size + self.rank
         if self.uneven == "pad":
             return np.minimum(positions, total - 1)

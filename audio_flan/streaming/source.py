@@ -28,7 +28,7 @@ class RowSource(Protocol):
         ...
 
     def files(self, config: Config, splits: Collection[str]) -> list[Any]:
-        """List the files that may hold rows of `config` in `splits`, sorted by path; each has a ``path``."""
+        """List the files that may hold rows of `config` in `splits`, in their order; each has a ``path``."""
         ...
 
     def rows(self, file: Any, wish: Wish, quarantine: Quarantine, skip: int = 0) -> Iterator[Row | None]:  # noqa: ANN401

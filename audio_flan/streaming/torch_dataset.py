@@ -5,7 +5,9 @@ from typing import Any, Final, Generic, TypeVar
 
 _MOST_WORKERS: Final = 1024
 _EPOCH: Final = 0
-"""Place of the epoch among the numbers; behind it stand those of the workers."""
+_STATES: Final = 1
+_WORKERS: Final = 2
+"""Places of the epoch, the states and the first of the workers among the numbers."""
 Mark = TypeVar("Mark")
 
 
@@ -23,13 +25,15 @@ def is_loader_worker() -> bool:
 
 
 class Passes:
-    """The epoch, and how many passes each worker of a DataLoader has begun in it.
+    """The epoch, passes that the workers of a DataLoader have begun in it, and how many states were loaded.
 
     Once it is shared, the process that has the DataLoader and the workers see the same numbers.
     """
 
     def __init__(self, epoch: int) -> None:
-        self._numbers: Any = [epoch] + [0] * _MOST_WORKERS
+        self._numbers: Any = [epoch, 0]
+        self._states_here = 0
+        """States that were loaded before this process began."""
 
     @property
     def epoch(self) -> int:
@@ -39,29 +43,61 @@ class Passes:
     @property
     def most(self) -> int:
         """How many passes the worker that has begun most of them has begun."""
-        return int(max(self._begun))
+        return max(self._begun, default=0)
 
     @property
     def _begun(self) -> list[int]:
         numbers = self._numbers if isinstance(self._numbers, list) else self._numbers.tolist()
-        return list(numbers[_EPOCH + 1 :])
+        return list(numbers[_WORKERS:])
 
     def restart(self, epoch: int) -> None:
         """Go to an epoch of which nobody has begun a pass."""
         self._numbers[_EPOCH] = epoch
         for worker, begun in enumerate(self._begun):
             if begun:
-                self._numbers[_EPOCH + 1 + worker] = 0
+                self._numbers[_WORKERS + worker] = 0
 
     def begin(self, worker: int) -> int:
-        """Count a pass of a worker, and return how many it has begun."""
-        self._numbers[_EPOCH + 1 + worker] += 1
-        return int(self._numbers[_EPOCH + 1 + worker])
+        """Count a pass of a worker, and return how many it has begun; one that is refused does not count."""
+        if self._is_outdated:
+            return 0
+        if isinstance(self._numbers, list):  # nobody has shared it: the stream is a part of another dataset
+            self._numbers += [0] * (_WORKERS + worker + 1 - len(self._numbers))
+        self._numbers[_WORKERS + worker] += 1
+        return int(self._numbers[_WORKERS + worker])
+
+    def check_states(self) -> None:
+        """Refuse to give a row in a worker that does not know where to begin.
+
+        It has to be asked for with the first row: an error before ends a worker that stays without a word.
+
+        Raises
+        ------
+        ValueError
+            When a state was loaded after the worker was started.
+        """
+        if self._is_outdated:
+            raise ValueError(
+                "a state was loaded while workers of a DataLoader were running, which do not know of it\n\n"
+                "Hint: make a new DataLoader after load_state_dict; persistent_workers keeps the old ones."
+            )
+
+    @property
+    def _is_outdated(self) -> bool:
+        """Whether a state was loaded that this process does not know."""
+        return bool(self._numbers[_STATES] != self._states_here)
+
+    def note_state(self) -> None:
+        """Count a state that was loaded; one that a worker loads is its own."""
+        if not is_loader_worker():
+            self._numbers[_STATES] += 1
+            self._states_here += 1
 
     def share(self) -> None:
         """Let processes that are started from now on see the same numbers; torch has to be there."""
         if isinstance(self._numbers, list):
-            self._numbers = sys.modules["torch"].tensor(self._numbers).share_memory_()
+            workers = [0] * (_WORKERS + _MOST_WORKERS - len(self._numbers))
+            self._numbers = sys.modules["torch"].tensor(self._numbers + workers).share_memory_()
 
 
 class TorchDataset(Generic[Mark]):
@@ -70,7 +106,8 @@ class TorchDataset(Generic[Mark]):
     ``isinstance``, as DataLoader calls it, looks at ``__class__``.
     """
 
-    _passes: Passes
+    passes: Passes
+    """Shared with the workers of a DataLoader."""
     _resume: Mark | None = None
     """Where the next pass begins, where a state says so."""
 
@@ -82,13 +119,13 @@ class TorchDataset(Generic[Mark]):
         if parent is not None:
             if parent not in kind.__mro__:
                 kind.__bases__ += (parent,)
-            if "_passes" in self.__dict__:
-                self._passes.share()
+            if "passes" in self.__dict__:
+                self.passes.share()
         return kind
 
     def _take_resume(self) -> Mark | None:
         """Return where this pass begins, if a state says so: once, in a process or in all workers of one."""
         resume, self._resume = self._resume, None
-        if is_loader_worker() and self._passes.begin(loader_worker()[0]) > 1:
+        if is_loader_worker() and self.passes.begin(loader_worker()[0]) > 1:
             return None
         return resume

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,7 +15,13 @@ from hub.server import Hub
 
 from audio_flan.fetch.http import HttpRanges, Refusal, _asked_wait_s
 from audio_flan.fetch.remote import RemoteFile, fetch_range, fetch_size, fetch_span, forget_range
-from audio_flan.fetch.retry import LONGEST_ASKED_WAIT_S, TransientError, _wait, with_retries
+from audio_flan.fetch.retry import (
+    LONGEST_ASKED_WAIT_S,
+    TransientError,
+    seconds_to_wait,
+    stop_retrying_when,
+    with_retries,
+)
 from audio_flan.fetch.shard_cache import ShardCache
 
 REPO = "ORG/NAME"
@@ -175,6 +182,30 @@ def test_the_query_of_a_root_stays_at_the_end(hub, file):
     assert fetch_range(RemoteFile(f"{file.root}?signature=abc", PATH), 0, 10) == DATA[:10]
 
 
+def with_secrets(url):
+    """The address of a root that nobody else is to read."""
+    return f"{url.replace('://', '://me:SECRET@')}?sig=SECRET"
+
+
+@pytest.mark.parametrize("status", [404, 403, 400, 503])
+def test_errors_show_no_credentials(hub, file, status):
+    signed = RemoteFile(with_secrets(file.root), PATH)
+    assert fetch_range(signed, 0, 10) == DATA[:10]
+    assert str(signed) == str(file)
+    hub.fail(status, times=100)
+    with pytest.raises(OSError, match=r"ü\.tar") as caught:
+        fetch_range(signed, 0, 10)
+    assert "SECRET" not in f"{caught.value} {signed!r}"
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "/x", "http://[x"])
+def test_redirections_show_no_credentials(odd, target):
+    odd.answer = 302, {"Location": target, "Content-Length": "0"}, b""
+    with pytest.raises(OSError, match="redirects") as caught:
+        fetch_range(RemoteFile(with_secrets(odd.file.root), "x"), 10, 20)
+    assert "SECRET" not in str(caught.value)
+
+
 class Odd(BaseHTTPRequestHandler):
     """Answers with whatever the test has put down, whatever is asked for."""
 
@@ -262,6 +293,13 @@ def test_other_file_systems_of_fsspec():
         fetch_range(RemoteFile("memory://root", "nothing"), 0, 10)
 
 
+def test_other_file_systems_get_the_whole_address():
+    fsspec.filesystem("memory").pipe_file("/root?sig=SECRET/x.tar", DATA)
+    file = RemoteFile("memory://root?sig=SECRET", "x.tar")
+    assert fetch_range(file, 10, 30) == DATA[10:30]
+    assert str(file) == "memory://root/x.tar"
+
+
 def test_of_other_file_systems_the_end_of_a_file_is_cached_too(tmp_path):
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/root/audio/y.tar", DATA)
@@ -305,20 +343,42 @@ def test_a_server_is_left_alone_for_as_long_as_it_asks(hub, file, kind):
 
 
 def test_that_long_it_is_left_alone():
-    assert _wait(Refusal(404, "", "")) is False
-    assert _wait(ValueError()) is False
-    assert _wait(TransientError("x")) is True
-    assert 7 <= _wait(TransientError("x", 7.0)) <= 8
-    assert LONGEST_ASKED_WAIT_S <= _wait(TransientError("x", 1e9)) <= LONGEST_ASKED_WAIT_S + 1
+    assert 2 <= seconds_to_wait(TransientError("x"), 2.0) <= 3
+    assert 7 <= seconds_to_wait(TransientError("x", 7.0), 2.0) <= 8
+    assert (
+        0 <= seconds_to_wait(TransientError("x", LONGEST_ASKED_WAIT_S * 9), 2.0) - LONGEST_ASKED_WAIT_S <= 1
+    )
 
 
-def test_errors_of_another_kind_are_not_tried_again():
+@pytest.mark.parametrize("error", [OSError("no"), ValueError("no"), Refusal(404, "", "no")])
+def test_errors_of_another_kind_are_not_tried_again(error):
     calls = []
 
     def fetch():
         calls.append(1)
-        raise OSError("no")
+        raise error
 
-    with pytest.raises(OSError, match="no"):
+    with pytest.raises(type(error), match="no"):
         with_retries(fetch)
+    assert len(calls) == 1
+
+
+def test_a_wait_ends_when_nothing_is_to_be_tried_any_more():
+    calls, no_more = [], threading.Event()
+
+    def fetch():
+        calls.append(1)
+        raise TransientError("busy", 300.0)
+
+    def work():
+        stop_retrying_when(no_more)
+        with pytest.raises(TransientError, match="busy"):
+            with_retries(fetch)
+
+    with stamina.set_testing(False), ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work)
+        while not calls:
+            threading.Event().wait(0.01)
+        no_more.set()
+        done.result(timeout=20)
     assert len(calls) == 1

@@ -4,7 +4,7 @@ import pytest
 from xxhash import xxh3_64_intdigest
 
 from audio_flan.fetch import BASE_VARIABLE, ShardClip, locate
-from audio_flan.fetch.place import check_path, local_file
+from audio_flan.fetch.place import check_path, local_file, without_credentials
 from audio_flan.shards import MANIFEST_NAME, Cell, make_cell
 from audio_flan.waveform import ClipError, ClipFault
 
@@ -24,6 +24,46 @@ def test_the_base_of_a_cell_counts_least(monkeypatch, tmp_path):
     assert locate(base, root) == "s3://bucket/copy"
     # A folder that the caller names is what the caller means.
     assert locate(base, str(tmp_path)) == locate("", f"file://{tmp_path}") == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("root", "shown"),
+    [
+        ("https://acct.blob/x/root?sig=SECRET", "https://acct.blob/x/root"),
+        ("https://acct.blob/x/root/?sig=a/b@c", "https://acct.blob/x/root"),
+        ("https://user:SECRET@host:80/root", "https://host:80/root"),
+        ("https://SECRET@host/root", "https://host/root"),
+        ("http://user:SE@CRET@host", "http://host"),
+        ("https://host/a:b@c/root", "https://host/a:b@c/root"),
+        ("sftp://user:SECRET@host/root", "sftp://user@host/root"),
+        (
+            "abfss://container@account.dfs.core.windows.net/x",
+            "abfss://container@account.dfs.core.windows.net/x",
+        ),
+        ("simplecache::https://user:SECRET@host/root?sig=SECRET", "simplecache::https://host/root"),
+        ("hf://datasets/ORG/NAME@main/x", "hf://datasets/ORG/NAME@main/x"),
+        ("/data/what?/a@b", "/data/what?/a@b"),
+        ("file:///data/what?", "file:///data/what?"),
+        ("https://[bad?sig=SECRET", "https://[bad"),
+        ("", ""),
+    ],
+)
+def test_what_is_shown_of_a_root(root, shown):
+    assert without_credentials(root) == shown
+
+
+@pytest.mark.parametrize(
+    "root", ["https://acct.blob/x/root?sig=SECRET", "https://user:SECRET@acct.blob/x/root"]
+)
+def test_a_clip_gives_no_credentials_away(root):
+    place = Cell("", "audio/a/a-00000.tar", "x", "wav", 0, 10, 0)
+    for clip in (ShardClip(place, root), ShardClip(place._replace(base=root))):
+        assert clip.cell()[1].startswith("audioflan://https/acct.blob/x/root/audio/a/a-00000.tar/x.wav?")
+        assert clip.location == "https://acct.blob/x/root/audio/a/a-00000.tar/x.wav at 0+10"
+    assert "SECRET" not in repr(ShardClip(place, root))
+    with pytest.raises(ClipError) as caught:
+        locate("ssh://user:SECRET@host/x?sig=SECRET")
+    assert "SECRET" not in str(caught.value)
 
 
 def test_a_base_that_is_nowhere_says_what_to_do():

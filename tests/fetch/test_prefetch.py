@@ -1,6 +1,8 @@
 """Clips that come next are fetched with few requests, once, and as they are."""
 
 import random
+import subprocess
+import sys
 import threading
 from itertools import islice
 
@@ -11,12 +13,18 @@ from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
 import audio_flan
-from audio_flan.fetch import ShardClip
+from audio_flan.fetch import ShardClip, open_store
 from audio_flan.fetch.prefetch import Prefetch
 from audio_flan.fetch.read_ahead import BUDGET_BYTES, read_ahead
 from audio_flan.fetch.remote import RemoteFile
 from audio_flan.fetch.runs import MAX_GAP_BYTES, MAX_RUN_BYTES, Run, runs_of
+from audio_flan.fetch.window import WASTE
+from audio_flan.release import Quarantine
 from audio_flan.shards import Cell
+from audio_flan.streaming.clips_ahead import PIECE_BYTES, ClipsAhead, StoredRow
+from audio_flan.streaming.decode_ahead import Job, make_rows
+from audio_flan.streaming.rows import Ahead, Place
+from audio_flan.streaming.shard_rows import ShardRows
 
 FILES = [RemoteFile("https://a.example", name) for name in ("x.tar", "y.tar")]
 clips = st.builds(
@@ -87,6 +95,7 @@ def hub(tmp_path):
 def shard_of(hub, folder, name, count, nbytes):
     """Write a shard; return its clips."""
     data = random.Random(name).randbytes(count * nbytes)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(data)
     root = f"{hub.endpoint}/datasets/a/b/resolve/main"
     return [
@@ -136,6 +145,88 @@ def test_a_clip_larger_than_the_memory_is_fetched_once(hub, tmp_path):
         prefetch.want([large])
         large.read()
     assert len(hub.log) == 1
+
+
+def rows_of(clips):
+    """A row for each clip, as it is stored."""
+    for clip in clips:
+        row = {"input_audio": [(None, clip.cell()[1])]}
+        yield StoredRow(0, Place("data/x", None, None, None), row)
+
+
+@pytest.mark.parametrize(("count", "nbytes"), [(5, 40_000_000), (4, 60_000_000), (400, 250_000)])
+def test_clips_of_any_size_are_fetched_once(hub, tmp_path, count, nbytes):
+    clips = shard_of(hub, tmp_path, "audio/a/x.tar", count, nbytes)
+    store = open_store(clips[0].root)
+    with ClipsAhead(ShardRows(store, None), rows_of(clips), PIECE_BYTES) as rows:
+        for _, _, row in rows:
+            ((_, path),) = row["input_audio"]
+            assert len(store.clip(path).read()) == nbytes
+    assert hub.nbytes <= (count + WASTE) * nbytes  # the first one, which goes alone, has a window
+
+
+def ends(function):
+    """Say whether a call returns soon, not after the minutes that a server asks for."""
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    thread.join(timeout=20)
+    return not thread.is_alive()
+
+
+def test_who_leaves_does_not_wait_for_a_busy_server(hub, tmp_path):
+    clips = shard_of(hub, tmp_path, "x", 20, 5_000_000)
+    hub.fail(503, "*x", times=1000, retry_after=300)
+    prefetch = Prefetch()
+    prefetch.want(clips)
+    while not hub.log:
+        threading.Event().wait(0.01)
+    assert ends(prefetch.close)
+    assert len(hub.log) <= 8  # each thread has asked once
+    hub.heal()
+    assert [len(clip.read()) for clip in clips] == [5_000_000] * 20
+
+
+def test_a_stream_that_is_left_does_not_wait_for_a_busy_server(indexed_root, hub):
+    hub.add("a/b", indexed_root)
+    rows = iter(audio_flan.stream(f"{hub.endpoint}/datasets/a/b/resolve/main", "music"))
+    hub.fail(503, "*.tar", times=1000, retry_after=300)
+    assert len(list(islice(rows, 2))) == 2
+    while not any(".tar" in each.path for each in hub.log):
+        threading.Event().wait(0.01)
+    assert ends(rows.close)
+
+
+def test_threads_that_decode_ahead_do_not_wait_for_a_busy_server(hub, tmp_path):
+    first, second = shard_of(hub, tmp_path, "x", 1, 1000) + shard_of(hub, tmp_path, "y", 1, 1000)
+    hub.fail(503, "*y", times=1000, retry_after=300)
+    jobs = [Job(clip, lambda _, clip=clip: {"read": clip.read()}) for clip in (first, second)]
+    rows = make_rows(jobs, Quarantine(), Ahead(threads=2))
+    assert next(rows)[0] == first
+    while len(hub.log) < 2:
+        threading.Event().wait(0.01)
+    assert ends(rows.close)
+
+
+LEAVE = """
+import itertools, sys
+import audio_flan
+rows = iter(audio_flan.stream(sys.argv[1], "music"))
+list(itertools.islice(rows, 2))
+print(sys.stdin.readline())
+"""
+
+
+def test_an_interpreter_that_exits_does_not_wait_for_a_busy_server(indexed_root, hub):
+    hub.add("a/b", indexed_root)
+    hub.fail(503, "*.tar", times=1000, retry_after=300)
+    arguments = [sys.executable, "-c", LEAVE, f"{hub.endpoint}/datasets/a/b/resolve/main"]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            while not any(".tar" in each.path for each in hub.log):
+                threading.Event().wait(0.01)
+            assert process.communicate("left\n", timeout=20)[0] == "left\n\n"
+        finally:
+            process.kill()
 
 
 def test_a_stream_that_is_left_keeps_nothing_but_what_it_gave(indexed_root, hub, tmp_path):

@@ -3,6 +3,7 @@
 import os
 import random
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -23,14 +24,14 @@ MEGABYTE = 1 << 20
 class Shards:
     """Files in memory that count what is read of them, and the clips in them, with what tars have between."""
 
-    def __init__(self, sizes, shards=1, seed=0):
+    def __init__(self, sizes, shards=1, seed=0, gap=0):
         rng = random.Random(seed)
         self.files, self.clips = {}, []
         for number in range(shards):
             offset, own = 0, []
             for size in sizes:
                 own.append((offset + HEADER, size))
-                offset += HEADER + size + -size % 512
+                offset += HEADER + size + -size % 512 + gap
             file = RemoteFile("https://host/root", f"audio/x/x-{number:05d}.tar")
             self.files[file] = rng.randbytes(offset + 1024)
             self.clips.append([(file, *clip) for clip in own])
@@ -319,3 +320,51 @@ def test_what_nobody_has_had_yet_stays_longer():
     for clip in clips[4:7]:
         shards.read(ahead, clip)
     assert shards.requests == requests
+
+
+KILOBYTE = 1 << 10
+clip_sizes = st.lists(st.integers(1, 60 * KILOBYTE) | st.integers(1, KILOBYTE), min_size=1, max_size=40)
+
+
+@given(clip_sizes, st.integers(1, 24 * KILOBYTE), st.integers(1, 4), st.booleans(), st.randoms())
+def test_of_any_size_clips_that_come_next_are_fetched_once(sizes, piece_bytes, ahead_pieces, shuffled, rng):
+    """Pieces of clips are claimed before it is their turn, in a thousandth of the memory there is."""
+    budget = 64 * KILOBYTE
+    # In no order, what lies between two clips may be one that was read long ago.
+    shards = Shards(sizes, gap=MAX_GAP_BYTES if shuffled else 0)
+    held, most = Counter(), [0]
+
+    def fetch(file, start, stop):
+        now = sum(len(block.data) for block in ahead._blocks._held.values()) + sum(coming.values())
+        most[0] = max(most[0], now + (stop - start if (start, stop) not in coming else 0))
+        held.update(clip for clip in shards.clips[0] if start <= clip[1] < stop)
+        return shards.fetch(file, start, stop)
+
+    ahead, coming = ReadAhead(fetch, budget), {}
+    order = list(shards.clips[0])
+    if shuffled:
+        rng.shuffle(order)
+    pieces = [[]]
+    for clip in order:
+        pieces[-1].append(clip)
+        if sum(each[2] for each in pieces[-1]) >= piece_bytes:
+            pieces.append([])
+    claimed = {}
+
+    def want(numbers):
+        for number in numbers:
+            runs_ = ahead.claim(runs(pieces[number]))
+            claimed.setdefault(number, []).extend(runs_)
+            coming.update({(run.start, run.stop): run.stop - run.start for run in runs_})
+
+    for number, piece in enumerate(pieces):
+        want(range(number, min(number + ahead_pieces, len(pieces))))
+        for run in [run for own in claimed.values() for run in own if (run.start, run.stop) in coming]:
+            ahead.fetch_claimed(run)
+            del coming[run.start, run.stop]
+        for clip in piece:
+            shards.read(ahead, clip)
+        for run in claimed[number]:
+            ahead.release(run)
+    assert max(held.values()) == 1
+    assert most[0] <= budget + max(sizes)

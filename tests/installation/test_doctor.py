@@ -1,6 +1,7 @@
 """`audio-flan doctor`: what it finds in real environments, and what it says to do."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from hub.clients import client_environment
 
 from audio_flan.installation import Finding, Installation, State
 from audio_flan.installation.codecs import difference
-from audio_flan.installation.hub import Answer, login, reachable
+from audio_flan.installation.hub import Answer, _home, login, reachable
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -95,6 +96,15 @@ def test_a_part_of_the_core_that_does_not_import(environment, tmp_path):
     assert findings["hub", "login"]["found"] == "as somebody"
 
 
+def test_a_library_that_is_not_there(environment, tmp_path):
+    fence = fence_off(tmp_path / "site", "torchcodec")
+    (tmp_path / "site/soundfile.py").write_text("raise OSError('sndfile library not found')\n")
+    findings = found(doctor(environment | fence, "--json", code=1))
+    assert findings["core", "soundfile"]["found"].endswith("does not import: sndfile library not found")
+    assert findings["decoders", "test"]["found"] == "cannot be made: sndfile library not found"
+    assert findings["hub", "login"]["found"] == "as somebody"
+
+
 def test_a_package_that_is_on_the_path_but_not_installed(environment, tmp_path):
     fence = fence_off(tmp_path / "site", "torchcodec")
     link_all_but("audio_flan", sys.executable, tmp_path / "env")
@@ -114,6 +124,30 @@ def test_a_cache_that_cannot_be_written_and_a_token_that_is_refused(environment,
     findings = found(doctor(environment | fence | {"HF_HOME": home, "HF_TOKEN": "bad"}, "--json", code=1))
     assert findings["hub", "HF_HOME"]["found"] == f"{home} cannot be written"
     assert findings["hub", "login"]["found"] == "the Hub refuses the token"
+
+
+def test_a_cache_below_a_folder_that_may_not_be_entered(tmp_path):
+    """Root may enter all folders: another user looks."""
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                os.setuid(65534)
+            else:
+                locked.chmod(0)
+            os.write(writer, _home(locked / "home").found.encode())
+        except BaseException as error:  # noqa: BLE001 - told to the parent
+            os.write(writer, repr(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with open(reader) as answer:
+        assert answer.read() == f"{locked}/home cannot be written"
+    locked.chmod(0o700)
 
 
 @pytest.mark.parametrize(

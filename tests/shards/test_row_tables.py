@@ -2,6 +2,7 @@
 
 import io
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,3 +71,20 @@ def test_some_columns_and_no_rows():
     assert list(TableRows(table.select(["input_seconds"])).at([1])) == [{"input_seconds": []}]
     assert list(TableRows(table.slice(0, 0)).at([])) == []
     assert list(rows_of_table(table.slice(0, 0))) == []
+
+
+def test_rows_that_wait_keep_nothing_of_the_table():
+    """Those of many row groups wait at a time, each of which has megabytes of sound."""
+    sound = pa.DictionaryArray.from_arrays(
+        pa.array([0, 1], pa.int32()), pa.array([b"x" * 1000, b"y" * 10**7])
+    )
+    cells = pa.StructArray.from_arrays([sound, pa.array(["a", "b"])], ["bytes", "path"])
+    audio = pa.ListArray.from_arrays([0, 1, 2], cells)
+    del sound, cells
+    table = pa.table({"input_audio": audio, "uuid": ["a", "b"]})
+    del audio
+    held = pa.total_allocated_bytes()
+    rows = TableRows(table).at([0])
+    del table
+    assert pa.total_allocated_bytes() < held - 9 * 10**6
+    assert next(rows) == {"input_audio": [(b"x" * 1000, "a")], "uuid": "a"}

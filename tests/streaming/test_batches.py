@@ -177,6 +177,29 @@ def test_each_epoch_has_its_own(indexed_root):
     assert second + names(again) == names(batches(indexed_root, "buckets", epoch=1))
 
 
+def test_they_go_to_the_epoch_of_their_stream(indexed_root):
+    found = batches(indexed_root, "buckets")
+    state = found.state_dict()
+    taken = names(islice(found, 2))
+    found.stream.set_epoch(1)
+    assert found.state_dict() == state | {"epoch": 1}
+    assert names(found) == names(batches(indexed_root, "buckets", epoch=1))
+    found.set_epoch(0)
+    assert names(islice(found, 2)) == taken
+
+
+def test_a_state_of_the_stream_is_none_of_its_batches(indexed_root):
+    found = batches(indexed_root, "rows")
+    rows = iter(found.stream)
+    next(rows)
+    found.stream.load_state_dict(found.stream.state_dict())
+    for _ in range(2):
+        with pytest.raises(ValueError, match="a state was loaded into the stream"):
+            iter(found)
+    found.stream.set_epoch(1)
+    assert names(found) == names(batches(indexed_root, "rows", epoch=1))
+
+
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.parametrize("rule", ["rows", "seconds in buckets"])

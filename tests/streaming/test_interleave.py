@@ -74,7 +74,9 @@ def test_any_ranks_and_workers_go_on_where_any_others_stopped(targets, seed, dat
                 share = Share(rank, world_size, "drop", worker, workers)
                 for step in share.own_steps(start, len(undisturbed)):
                     if step < steps:
-                        taken[step, rank] = undisturbed[share.position(start, len(undisturbed), step)]
+                        taken[step, rank] = undisturbed[
+                            int(share.positions(start, len(undisturbed), [step])[0])
+                        ]
         found += [taken[key] for key in sorted(taken)]
         start += steps * world_size
     assert found == undisturbed[: len(found)]

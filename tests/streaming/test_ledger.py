@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from xxhash import xxh3_64_intdigest
 
 import audio_flan
+from audio_flan.analysis.ledger_counts import RowCounts
 from audio_flan.cli.app import app
 from audio_flan.streaming.ledger_file import (
     LEDGER_VERSION,
@@ -422,3 +423,9 @@ def test_rows_are_noted_in_the_epoch_they_are_of(indexed_root, tmp_path):
     audit = audio_flan.audit_ledger(tmp_path / "ledger", indexed_root)
     assert [(each.epoch, each.given) for each in audit.epochs] == [(0, len(given[0])), (1, len(given[1]))]
     assert audit.is_clean
+
+
+def test_a_row_may_be_drawn_more_often_than_two_bytes_can_count(indexed_root):
+    counts = RowCounts(audio_flan.stream(indexed_root, "speech_asr"))
+    counts.add(np.zeros(70_000, np.int64))
+    assert counts.table().select("observed", "most").rows() == [(70_000, 70_000)]

@@ -1,15 +1,17 @@
 """The order of a stream, and whose turn it is: pure functions that keep what is promised."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from property_profiles import examples
 
-from audio_flan.streaming.order import BLOCK_ROWS, LANES, WINDOW_ROWS, Order
+from audio_flan.streaming.order import SHORT_RUNS, WHOLE_GROUPS, Order, Reach
 from audio_flan.streaming.share import UNEVEN, Share
 
-sizes = st.lists(st.integers(1, 3 * BLOCK_ROWS), min_size=1, max_size=40).map(
+sizes = st.lists(st.integers(1, 3 * SHORT_RUNS.block_rows), min_size=1, max_size=40).map(
     lambda found: np.array(found, np.int64)
 )
 
@@ -23,12 +25,17 @@ def rows_of(order):
     return found
 
 
-@given(sizes, st.none() | st.integers(-5, 2**70), st.integers(0, 3))
-def test_every_row_once(group_rows, seed, epoch):
-    found = rows_of(Order(group_rows, seed, epoch))
+reaches = st.sampled_from([SHORT_RUNS, WHOLE_GROUPS]) | st.builds(
+    Reach, st.integers(1, 300), st.integers(1, 40), st.integers(1, 8)
+)
+
+
+@given(sizes, st.none() | st.integers(-5, 2**70), st.integers(0, 3), reaches)
+def test_every_row_once(group_rows, seed, epoch, reach):
+    found = rows_of(Order(group_rows, seed, epoch, reach=reach))
     everything = [(group, row) for group, rows in enumerate(group_rows.tolist()) for row in range(rows)]
     assert (found if seed is None else sorted(found)) == everything
-    assert rows_of(Order(group_rows, seed, epoch)) == found
+    assert rows_of(Order(group_rows, seed, epoch, reach=reach)) == found
 
 
 @given(sizes, st.integers(0, 9), st.data())
@@ -50,8 +57,11 @@ def test_another_seed_or_epoch_is_another_order():
 
 def test_the_order_is_pinned():
     """Whoever changes it has to raise ORDER_VERSION."""
-    found = rows_of(Order(np.array([3, 40, 1, 70]), seed=7, epoch=2))
-    assert found[:8] == [(2, 0), (3, 52), (3, 8), (3, 64), (1, 32), (3, 16), (3, 34), (0, 2)]
+    group_rows = np.array([3, 40, 1, 70])
+    found = rows_of(Order(group_rows, seed=7, epoch=2))
+    assert found[:8] == [(1, 35), (1, 31), (3, 68), (1, 5), (3, 8), (3, 32), (0, 2), (2, 0)]
+    found = rows_of(Order(group_rows, seed=7, epoch=2, reach=WHOLE_GROUPS))
+    assert found[:8] == [(1, 31), (3, 32), (0, 2), (2, 0), (1, 24), (3, 50), (0, 0), (1, 35)]
 
 
 @pytest.mark.parametrize("position", [-1, 6])
@@ -65,8 +75,28 @@ def test_it_is_small_and_quick_at_full_size():
     order = Order(np.full(27_125, 4000), seed=0)
     assert len(order) == 108_500_000
     window = order.window_at(77_777_777)
-    assert WINDOW_ROWS <= len(window.rows) < WINDOW_ROWS + 4000
-    assert len(set(window.groups.tolist())) == -(-WINDOW_ROWS // 4000)
+    assert SHORT_RUNS.window_rows <= len(window.rows) < SHORT_RUNS.window_rows + 4000
+    assert len(set(window.groups.tolist())) == -(-SHORT_RUNS.window_rows // 4000)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 4, 8, 16])
+def test_whole_groups_are_read_once_and_few_at_a_time(world_size):
+    """Nearly each row group by one rank of up to 16, and all its rows within a few hundred of that rank."""
+    sizes = np.random.default_rng(0).integers(40, 80, 2000)
+    order = rows_of(Order(sizes, seed=1, reach=WHOLE_GROUPS))
+    readers, at_a_time = Counter(), Counter()
+    for rank in range(world_size):
+        groups = [group for group, _ in order[rank::world_size]]
+        last = {group: i for i, group in enumerate(groups)}
+        open_groups = set()
+        for i, group in enumerate(groups):
+            open_groups.add(group)
+            at_a_time[rank] = max(at_a_time[rank], len(open_groups))
+            if last[group] == i:
+                open_groups.remove(group)
+        readers.update(last.keys())
+    assert max(at_a_time.values()) <= 16
+    assert np.mean(list(readers.values())) < 1.2
 
 
 def test_it_is_close_to_a_uniform_shuffle():
@@ -80,7 +110,7 @@ def test_it_is_close_to_a_uniform_shuffle():
     labels = [each // 5000 for each in (found, true)]  # twenty groups of a label
     runs = [np.diff(np.flatnonzero(np.diff(each, prepend=-1))).mean() for each in labels]
     assert runs[0] == pytest.approx(runs[1], rel=0.1)
-    batch = BLOCK_ROWS * LANES
+    batch = SHORT_RUNS.block_rows * SHORT_RUNS.lanes
     kinds = [np.mean([len(set(each[i : i + batch])) for i in range(0, total, batch)]) for each in labels]
     assert kinds[0] > 0.3 * kinds[1]
 
@@ -101,7 +131,7 @@ def test_ranks_get_as_many_and_together_all(start, total, share, workers):
             for step in Share(rank, world_size, uneven, worker, workers).own_steps(start, total)
         ]
         assert sorted(of_workers) == list(steps)
-        taken.append([mine.position(start, total, step) for step in steps])
+        taken.append(mine.positions(start, total, steps).tolist())
     assert len({len(each) for each in taken}) == 1
     together = [position for step in zip(*taken, strict=True) for position in step]
     left = list(range(start, total))
@@ -124,7 +154,7 @@ def test_any_ranks_go_on_where_any_others_stopped(group_rows, seed, stages):
         ranks = [Share(rank, world_size) for rank in range(world_size)]
         steps = min(wanted, ranks[0].steps(start, len(order)))
         for step in range(steps):
-            given_out += [order[rank.position(start, len(order), step)] for rank in ranks]
+            given_out += [order[int(rank.positions(start, len(order), [step])[0])] for rank in ranks]
         start += steps * world_size
     assert given_out == order
 

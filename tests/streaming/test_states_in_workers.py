@@ -217,3 +217,62 @@ def test_batches_without_bounds_are_refused(indexed_root):
         batches.state_after(-1)
     with pytest.raises(ValueError, match="fewer than 10000 batches"):
         batches.state_after(10_000)
+
+
+@pytest.mark.parametrize("kind", ["stream", "batches"])
+def test_workers_that_run_already_do_not_begin_anew_at_a_state(indexed_root, undisturbed, kind):
+    """They would give the first rows of the epoch again."""
+    from torch.utils.data import DataLoader
+
+    rows = stream(indexed_root)
+    found = rows if kind == "stream" else audio_flan.batches(rows, 4)
+    iterator = iter(found)
+    for _ in range(3):
+        next(iterator)
+    state = found.state_dict()
+    found.set_epoch(0)
+    loader = DataLoader(found, batch_size=None, num_workers=2, persistent_workers=True)
+    assert list(loader)
+    found.load_state_dict(state)
+    with pytest.raises(ValueError, match="make a new DataLoader"):
+        list(loader)
+    anew = list(DataLoader(found, batch_size=None, num_workers=2))
+    given = anew if kind == "stream" else [row for batch in anew for row in batch]
+    assert names(given) == undisturbed[3 if kind == "stream" else 12 :]
+
+
+def test_a_refused_state_changes_nothing(indexed_root, undisturbed):
+    rows = stream(indexed_root)
+    for wrong in ({"position": 10**9, "epoch": 1}, {"position": -1}):
+        with pytest.raises(ValueError, match="position"):
+            rows.load_state_dict(rows.state_dict() | wrong)
+        assert names(rows) == undisturbed
+    rows.load_state_dict(rows.state_dict() | {"position": 0, "workers": 2})
+    for _ in range(2):
+        with pytest.raises(ValueError, match="one of 2 workers"):
+            iter(rows)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_workers_share_the_files_of_a_release(demo_root, workers):
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    def loader():
+        rows = audio_flan.stream(demo_root, "speech", columns=NUMBERS)
+        return StatefulDataLoader(rows, batch_size=None, num_workers=workers)
+
+    whole = names(audio_flan.stream(demo_root, "speech", columns=NUMBERS))
+    found = names(loader())
+    assert (found if workers < 2 else sorted(found)) == (whole if workers < 2 else sorted(whole))
+    begun, resumed = loader(), loader()
+    taken = names(islice(begun, 17))
+    resumed.load_state_dict(begun.state_dict())
+    assert taken + names(resumed) == found
+
+
+def test_the_state_of_a_worker_with_files_of_a_release_is_its_own(demo_root):
+    rows = audio_flan.stream(demo_root, "speech", columns=NUMBERS)
+    rows.load_state_dict(rows.state_dict() | {"workers": 2})
+    for _ in range(2):
+        with pytest.raises(ValueError, match="one of 2 workers"):
+            iter(rows)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import audio_flan
-from audio_flan.streaming.order import BLOCK_ROWS, LANES, ORDER_VERSION, WINDOW_ROWS
+from audio_flan.streaming.order import ORDER_VERSION, SHORT_RUNS
 
 BATCH = 64
 SEED = 0
@@ -66,12 +66,13 @@ def keys(root: str, config: str, split: str, *, shuffle: bool) -> list[tuple[str
 
 def report(found: list[dict[str, float]]) -> str:
     """Return the figures as Markdown."""
+    window_rows, block_rows, lanes = SHORT_RUNS
     lines = [
         "# How close the shuffled order is to a uniform one",
         "",
         "Written by `python tools/bench/shuffle.py ROOT... --report FILE`.",
         f"Python {platform.python_version()}, audio-flan {audio_flan.__version__}, order {ORDER_VERSION}:",
-        f"windows of {WINDOW_ROWS:,} rows, blocks of {BLOCK_ROWS} rows, {LANES} lanes; seed {SEED}.",
+        f"windows of {window_rows:,} rows, blocks of {block_rows} rows, {lanes} lanes; seed {SEED}.",
         "Each figure is followed by that of a uniform permutation of the same rows.",
         "",
         f"| rows | tasks | way of a row, part of all | run of a task | tasks in a batch of {BATCH} |",
