@@ -220,12 +220,12 @@ def _lanes(block_rows: Numbers, lanes: int) -> tuple[Numbers, Numbers]:
     Each goes into the lane with the fewest rows, and of several into the first.
     """
     ends = [(0, lane) for lane in range(lanes)]
-    found = np.empty((2, len(block_rows)), np.int64)
-    for block, rows in enumerate(block_rows.tolist()):
+    chosen = []
+    for rows in block_rows.tolist():
         end, lane = ends[0]
-        found[:, block] = lane, end
-        heapreplace(ends, (end + rows, lane))
-    return found[0], found[1]
+        chosen.append(heapreplace(ends, (end + rows, lane)))
+    found = np.array(chosen, np.int64).reshape(-1, 2)
+    return found[:, 1], found[:, 0]
 
 
 def _permuted(numbers: Numbers, key: Key) -> Numbers:
