@@ -49,7 +49,7 @@ bench: $(VENV)/test.stamp  ## every benchmark in small, to see that it runs; fig
 	$(BIN)/python tools/bench/build_memory.py --scale 0.01
 	$(BIN)/python tools/bench/audio_store.py --ids 100000 --clips 20 --rounds 2
 	$(BIN)/python tools/bench/memory.py --clips 10 --epochs 3
-	$(BIN)/python tools/bench/compare_peers.py --clips 20 --rounds 1 --readers $(READERS)
+	$(BIN)/python tools/bench/compare_peers.py --clips 20 --rounds 1 --settings local latency --readers $(READERS)
 	$(WITH_FFMPEG) $(BIN)/python tools/bench/hub.py --rounds 1
 	$(BIN)/python tools/bench/generate.py $(BENCH) --rows 100000
 	$(BIN)/python tools/bench/metadata.py $(BENCH) --rounds 1
