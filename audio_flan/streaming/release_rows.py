@@ -46,12 +46,6 @@ class ReleaseRows:
         """List metadata files whose folders do not rule them out."""
         return self.release.files(config, splits)
 
-    def rows(
-        self, file: MetadataFile, wish: Wish, quarantine: Quarantine, skip: int = 0
-    ) -> Iterator[Row | None]:
-        """Yield rows, one after the other."""
-        return (make(quarantine) for make in self.row_makers(file, wish, quarantine, skip))
-
     def row_makers(
         self, file: MetadataFile, wish: Wish, quarantine: Quarantine, skip: int = 0
     ) -> Iterator[MakeRow]:

@@ -64,12 +64,6 @@ class ShardRows:
         """List row files of `config` in `splits`, one split after the other."""
         return [file for split in splits for file in self.manifest.row_files(config.name, (split,))]
 
-    def rows(
-        self, file: FileFacts, wish: Wish, quarantine: Quarantine, skip: int = 0
-    ) -> Iterator[Row | None]:
-        """Yield rows, one after the other; errors are those of `row_makers` and of `finished`."""
-        return (make(quarantine) for make in self.row_makers(file, wish, quarantine, skip))
-
     def row_makers(
         self,
         file: FileFacts,

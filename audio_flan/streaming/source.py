@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from audio_flan.release import Quarantine, Report, Summary
 from audio_flan.release.report import Progress
-from audio_flan.streaming.rows import MakeRow, Row, Wish
+from audio_flan.streaming.rows import MakeRow, Wish
 from audio_flan.taxonomy import Config
 
 
@@ -29,10 +29,6 @@ class RowSource(Protocol):
 
     def files(self, config: Config, splits: Collection[str]) -> list[Any]:
         """List the files that may hold rows of `config` in `splits`, in their order; each has a ``path``."""
-        ...
-
-    def rows(self, file: Any, wish: Wish, quarantine: Quarantine, skip: int = 0) -> Iterator[Row | None]:  # noqa: ANN401
-        """Yield the rows of a file after the first `skip`; None for one left out by ``on_error="skip"``."""
         ...
 
     def row_makers(

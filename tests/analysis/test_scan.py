@@ -78,8 +78,9 @@ def test_parts_have_the_rows_of_the_files_in_their_order(demo_root, built):
             found = table.part_frame(part, ["uuid", "task"])
             assert len(found) == part.rows
             file = next(each for each in table.source.files(everything, SPLITS) if each.path == part.path)
-            streamed = table.source.rows(file, Wish(everything, SPLITS, ("uuid", "task")), Quarantine())
-            assert found.to_dicts() == list(streamed)
+            quarantine, wish = Quarantine(), Wish(everything, SPLITS, ("uuid", "task"))
+            streamed = [make(quarantine) for make in table.source.row_makers(file, wish, quarantine)]
+            assert found.to_dicts() == streamed
 
 
 def test_a_filter_opens_only_files_that_can_match(indexed_root, tmp_path):
