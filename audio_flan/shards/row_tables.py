@@ -29,13 +29,17 @@ class TableRows:
     def __init__(self, table: pa.Table) -> None:
         self.table = table
 
-    def at(self, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+    def at(self, numbers: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
         """Return the rows with these numbers, as `rows_of_table` does; equal numbers are rows of their own.
 
         All is taken out of the table at once: rows that wait keep nothing of it in memory.
         """
         common, empty, different = self._parts
-        return _rows(common, different.take(pa.array(numbers, pa.int64())), len(numbers), empty)
+        # Not `pyarrow.array`, which imports pandas to see whether it is given some of its objects.
+        places = pa.Array.from_buffers(
+            pa.int64(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))]
+        )
+        return _rows(common, different.take(places), len(numbers), empty)
 
     @cached_property
     def _parts(self) -> tuple[dict[str, Any], list[str], pa.Table]:

@@ -82,7 +82,7 @@ class RowGroups:
         """
         rows, firsts = {}, {}
         for group in dict.fromkeys(groups.tolist()):
-            rows[group] = self._rows(group).at(numbers[groups == group].tolist())
+            rows[group] = self._rows(group).at(numbers[groups == group])
             firsts[group] = self._files[self._file_of[group]].path, int(self._first_row[group]) + 1
         for group, number in zip(groups.tolist(), numbers.tolist(), strict=True):
             row = next(rows[group])

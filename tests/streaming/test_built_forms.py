@@ -3,6 +3,8 @@
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -170,3 +172,15 @@ def test_a_link_that_leads_out_of_the_root_is_not_followed(indexed_root, tmp_pat
     shard.symlink_to(outside)
     with pytest.raises(audio_flan.AudioError, match="leads out of the root"):
         [audio.decode() for row in audio_flan.stream(root, "all") for audio in row["input_audio"]]
+
+
+@pytest.mark.parametrize("wishes", ["", "shuffle=True", "columns=['uuid', 'input_audio']", "on_error='skip'"])
+def test_the_first_row_waits_for_no_import_that_it_does_not_need(built_root, wishes):
+    code = (
+        "import sys, audio_flan\n"
+        f"row = next(iter(audio_flan.stream({str(built_root)!r}, 'speech_asr', {wishes})))\n"
+        "row['input_audio'][0].decode()\n"
+        "print(*{'pandas', 'torch', 'datasets', 'av', 'rich', 'polars', 'scipy'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
