@@ -1,25 +1,19 @@
-"""Range requests over HTTP: to the Hub with the client of `huggingface_hub`, to others with a plain one."""
+"""Range requests over HTTP."""
 
-import atexit
 import os
 import re
-import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from types import ModuleType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from audio_flan.fetch.answers import Answer, answer_to, is_hub, not_an_address, origin
 from audio_flan.fetch.place import without_credentials
 from audio_flan.fetch.retry import TransientError
-
-if TYPE_CHECKING:
-    from httpx2 import Client, Response
 
 _MAX_REDIRECTS: Final = 10
 _REMEMBERED: Final = 1024
@@ -28,7 +22,7 @@ _SMALL_BYTES: Final = 4 << 20
 """A server that ignores ranges is put up with for files up to this size, or that of the range."""
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _GONE: Final = frozenset({400, 401, 403, 404, 410})
-_DEFAULT_PORT: Final = {"http": 80, "https": 443}
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)", re.ASCII)
 _RATE_LIMIT = re.compile(r'"\w+"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(?P<seconds>\d+)', re.ASCII)
 
@@ -124,12 +118,12 @@ class HttpRanges:
         wanted = {"range": f"bytes={start}-{stop - 1}", "accept-encoding": "identity"}
         public = {name: value for name, value in headers.items() if name != "authorization"}
         for _ in range(_MAX_REDIRECTS):
-            sent = {**(headers if _origin(place.url) == _origin(url) else public), **wanted}
-            with _opened(place.url, sent, on_hub=_is_hub(url)) as response:
-                commit = response.headers.get("x-repo-commit", place.commit)
-                if not response.has_redirect_location:
-                    return _body(response, start, stop)._replace(commit=commit), place
-                place = _Place(_redirected(place.url, response.headers["location"]), commit)
+            sent = {**(headers if origin(place.url) == origin(url) else public), **wanted}
+            with answer_to(place.url, sent, by_way_of_hub=is_hub(url)) as answer:
+                commit = answer.headers.get("x-repo-commit", place.commit)
+                if answer.status not in _REDIRECTS or "location" not in answer.headers:
+                    return _body(answer, start, stop)._replace(commit=commit), place
+                place = _Place(_redirected(place.url, answer.headers["location"]), commit)
         raise OSError(f"{without_credentials(url)}: more than {_MAX_REDIRECTS} redirects")
 
 
@@ -143,106 +137,52 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=http_ranges.cache_clear)
 
 
-def _is_hub(url: str) -> bool:
-    from huggingface_hub import constants
-
-    return _origin(url) == _origin(constants.ENDPOINT)
-
-
-def _http_library() -> ModuleType:
-    """Return the one that `huggingface_hub` uses: httpx in 1.x, httpx2 in 2.x."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    return sys.modules[HfHubHTTPError.__mro__[1].__module__.partition(".")[0]]
-
-
-@cache
-def _web_client() -> "Client":
-    """Return the client for servers that are not the Hub, one for each process.
-
-    That of `huggingface_hub` asks nobody in its offline mode and sends what is for the Hub. Proxies and
-    certificates come from the same variables: ``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE``, ...
-    """
-    client: Client = _http_library().Client()
-    atexit.register(client.close)
-    return client
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_web_client.cache_clear)
-
-
-@contextmanager
-def _opened(url: str, headers: Mapping[str, str], *, on_hub: bool) -> "Iterator[Response]":
-    """Ask for `url`; whatever goes wrong on the way is a `TransientError`."""
-    from huggingface_hub import constants, get_session
-
-    library = _http_library()
-    client = get_session() if on_hub else _web_client()
-    timeout_s = constants.HF_HUB_DOWNLOAD_TIMEOUT
-    try:
-        with client.stream(
-            "GET", url, headers=headers, follow_redirects=False, timeout=timeout_s
-        ) as response:
-            yield response
-    except library.HTTPError as error:
-        raise TransientError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
-    except library.InvalidURL as error:  # httpx looks at a redirection that it is not to follow
-        shown = without_credentials(url)
-        raise OSError(f"{shown} redirects to what is no address, which is not followed: {error}") from error
-
-
-def _body(response: "Response", start: int, stop: int) -> Span:
+def _body(answer: Answer, start: int, stop: int) -> Span:
     """Take the range out of an answer."""
-    status = response.status_code
+    status = answer.status
     if status == 206:
-        return _part(response, start, stop)
+        return _part(answer, start, stop)
     if status == 200:
-        data = _whole(response, max(stop - start, _SMALL_BYTES))
+        data = _whole(answer, max(stop - start, _SMALL_BYTES))
         return Span(data[start:stop], len(data))
     if status == 416:  # the file ends before
-        total = response.headers.get("content-range", "").removeprefix("bytes */")
+        total = answer.headers.get("content-range", "").removeprefix("bytes */")
         return Span(b"", int(total) if total.isdecimal() else None)
-    message = response.headers.get("x-error-message") or response.reason_phrase
+    message = answer.headers.get("x-error-message") or answer.reason
     if status in _TRANSIENT:
-        raise TransientError(f"HTTP {status} {message}".rstrip(), _asked_wait_s(response.headers))
-    raise Refusal(status, response.headers.get("x-error-code", ""), message)
+        raise TransientError(f"HTTP {status} {message}".rstrip(), _asked_wait_s(answer.headers))
+    raise Refusal(status, answer.headers.get("x-error-code", ""), message)
 
 
-def _part(response: "Response", start: int, stop: int) -> Span:
-    text = response.headers.get("content-range", "")
+def _part(answer: Answer, start: int, stop: int) -> Span:
+    text = answer.headers.get("content-range", "")
     found = _CONTENT_RANGE.fullmatch(text)
     if found is None or int(found["first"]) != start or int(found["last"]) >= stop:
         raise OSError(f"asked for bytes {start}-{stop - 1}, the server gave {text!r}")
     last, total = int(found["last"]), found["total"]
-    data = _at_most(response, last + 1 - start)
-    if len(data) <= last - start:
-        raise TransientError(f"the answer ends after {len(data)} of {last + 1 - start} bytes")
+    data = _announced(answer, last + 1 - start)
     if last + 1 < stop and total != str(last + 1):
         raise TransientError(f"the answer has {len(data)} of {stop - start} bytes")
     return Span(data, int(total) if total.isdecimal() else None)
 
 
-def _whole(response: "Response", limit: int) -> bytes:
+def _whole(answer: Answer, limit: int) -> bytes:
     """Take a file that the server gave instead of a range of it, if it is small."""
-    length = response.headers.get("content-length", "")
+    length = answer.headers.get("content-length", "")
     if not length.isdecimal() or int(length) > limit:
         size = f"{int(length):,} bytes" if length.isdecimal() else "of unknown size"
         raise OSError(f"the server does not give parts of a file, and the whole is {size}")
-    data = _at_most(response, int(length))
-    if len(data) < int(length):
-        raise TransientError(f"the answer ends after {len(data)} of {length} bytes")
+    return _announced(answer, int(length))
+
+
+def _announced(answer: Answer, nbytes: int) -> bytes:
+    """Take a body of which the size has been said."""
+    data = answer.body(nbytes + 1)
+    if len(data) > nbytes:
+        raise OSError(f"the server sent more than the {nbytes} bytes it had announced")
+    if len(data) < nbytes:
+        raise TransientError(f"the answer ends after {len(data)} of {nbytes} bytes")
     return data
-
-
-def _at_most(response: "Response", limit: int) -> bytes:
-    parts, nbytes = [], 0
-    for part in response.iter_raw():
-        parts.append(part)
-        nbytes += len(part)
-        if nbytes > limit:
-            raise OSError(f"the server sent more than the {limit} bytes it had announced")
-    return b"".join(parts)
 
 
 def _redirected(url: str, location: str) -> str:
@@ -250,17 +190,11 @@ def _redirected(url: str, location: str) -> str:
         target = urljoin(url, location)
         schemes = urlsplit(url).scheme, urlsplit(target).scheme
     except ValueError as error:
-        shown = without_credentials(url)
-        raise OSError(f"{shown} redirects to what is no address, which is not followed: {error}") from error
-    if schemes[1] not in _DEFAULT_PORT or schemes == ("https", "http"):
+        raise not_an_address(url, error) from error
+    if schemes[1] not in ("http", "https") or schemes == ("https", "http"):
         shown = without_credentials(url)
         raise OSError(f"{shown} redirects to an address of the kind {schemes[1]!r}, which is not followed")
     return target
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORT.get(parts.scheme)
 
 
 def _asked_wait_s(headers: Mapping[str, str]) -> float | None:

@@ -279,7 +279,7 @@ def test_redirects_have_an_end(odd):
 def test_a_host_that_is_not_there(odd):
     odd.shutdown()
     odd.server_close()
-    with pytest.raises(OSError, match="cannot be read: ConnectError"):
+    with pytest.raises(OSError, match="cannot be read: NewConnectionError"):
         fetch_range(odd.file, 10, 20)
 
 
