@@ -16,6 +16,8 @@ class _Block:
     handed_out: dict[int, int] = field(default_factory=dict)
     """Bytes of clips by their offset."""
     handed_out_bytes: int = 0
+    checked: set[tuple[int, int, int]] = field(default_factory=set)
+    """Offset, bytes and hash of clips that were found to be right."""
     is_kept: bool = False
     """Whether it stays, whatever else is to be held."""
 
@@ -134,6 +136,17 @@ class Blocks:
         if block.handed_out_bytes == len(block.data):
             self._release(block)
         return True
+
+    def is_checked(self, file: Hashable, offset: int, nbytes: int, xxh3: int) -> bool:
+        """Say whether a clip was said to be right by `note_checked`, and has been held since."""
+        block = next(self._run(file, offset), None)
+        return block is not None and (offset, nbytes, xxh3) in block.checked
+
+    def note_checked(self, file: Hashable, offset: int, nbytes: int, xxh3: int) -> None:
+        """Note that a clip has this hash; nothing when one block does not hold all of it."""
+        block = next(self._run(file, offset), None)
+        if block is not None and offset + nbytes <= block.end:
+            block.checked.add((offset, nbytes, xxh3))
 
     def forget(self, file: Hashable, start: int, stop: int) -> None:
         """Let go of the blocks that hold any of the bytes [start, stop)."""

@@ -4,8 +4,6 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from xxhash import xxh3_64_intdigest
-
 from audio_flan.fetch.place import (
     check_path,
     is_local,
@@ -14,7 +12,7 @@ from audio_flan.fetch.place import (
     locate,
     without_credentials,
 )
-from audio_flan.fetch.read_ahead import read_ahead
+from audio_flan.fetch.read_ahead import check_clip, read_ahead
 from audio_flan.fetch.remote import RemoteFile, forget_range
 from audio_flan.fetch.shard_cache import ShardCache
 from audio_flan.shards import Cell, make_cell, parse_cell
@@ -91,23 +89,23 @@ class ShardClip:
         OSError
             When the shard cannot be read.
         """
-        offset, nbytes = self.place.offset, self.place.nbytes
+        offset, nbytes, xxh3 = self.place.offset, self.place.nbytes, self.place.xxh3
         if nbytes > MAX_CLIP_BYTES:
             detail = f"it is said to have {nbytes:,} bytes; the limit is {MAX_CLIP_BYTES:,}"
             raise ClipError(ClipFault.UNREADABLE_AUDIO, detail)
         root = locate(self.place.base, self.root)
         if is_local(root):
-            return self._checked(read_range(local_file(root, self.place.shard), offset, nbytes))
+            data = read_range(local_file(root, self.place.shard), offset, nbytes)
+            check_clip(data, xxh3)
+            return data
         check_path(self.place.shard)
         file = self._file(root)
         for _ in range(_ATTEMPTS - 1):
-            with contextlib.suppress(ClipError):  # the file ended before
-                data = read_ahead().clip(file, offset, nbytes)
-                if self._is_right(data):
-                    return data
+            with contextlib.suppress(ClipError):
+                return read_ahead().clip(file, offset, nbytes, xxh3)
             read_ahead().forget(file, offset, nbytes)
             forget_range(file, offset, offset + nbytes)
-        return self._checked(read_ahead().clip(file, offset, nbytes))
+        return read_ahead().clip(file, offset, nbytes, xxh3)
 
     def remote_place(self) -> tuple[RemoteFile, int, int] | None:
         """Return the file and the run of bytes [start, stop) that reading fetches.
@@ -138,13 +136,3 @@ class ShardClip:
     def _file(self, root: str) -> RemoteFile:
         # What is cached is of the root that the caller has opened; AUDIO_FLAN_BASE may lead to another one.
         return RemoteFile(root, self.place.shard, self.token, self.cache if root == self.root else None)
-
-    def _is_right(self, data: bytes) -> bool:
-        return xxh3_64_intdigest(data) == self.place.xxh3
-
-    def _checked(self, data: bytes) -> bytes:
-        if not self._is_right(data):
-            found, expected = xxh3_64_intdigest(data), self.place.xxh3
-            detail = f"its bytes have the xxh3 {found:016x}, by its cell {expected:016x}"
-            raise ClipError(ClipFault.DAMAGED_AUDIO, detail)
-        return data

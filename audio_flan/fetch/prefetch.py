@@ -57,6 +57,10 @@ class Prefetch:
             raise
         return claimed
 
+    def holds(self, runs: Iterable[Run]) -> bool:
+        """Say whether all runs that were wanted have come."""
+        return all(self._ahead.holds(run) for run in runs)
+
     def release(self, runs: Iterable[Run]) -> None:
         """Let what was fetched for clips go when there is need of its room: their turn is over."""
         for run in runs:

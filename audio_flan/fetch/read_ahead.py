@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Final
 
+from xxhash import xxh3_64_intdigest
+
 from audio_flan.fetch.blocks import Blocks
 from audio_flan.fetch.remote import RemoteFile, fetch_range
 from audio_flan.fetch.retry import TransientError, is_too_late
@@ -18,6 +20,14 @@ BUDGET_BYTES: Final = 64 << 20
 _LOOK_S: Final = 0.5
 """How often a thread that waits for another one looks whether it is still to wait."""
 Fetch = Callable[[RemoteFile, int, int], bytes]
+
+
+def check_clip(data: bytes, xxh3: int) -> None:
+    """Raise `ClipError` when the bytes of a clip do not have the hash that its cell has."""
+    found = xxh3_64_intdigest(data)
+    if found != xxh3:
+        detail = f"its bytes have the xxh3 {found:016x}, by its cell {xxh3:016x}"
+        raise ClipError(ClipFault.DAMAGED_AUDIO, detail)
 
 
 class ReadAhead:
@@ -45,18 +55,32 @@ class ReadAhead:
         """Of these, what was claimed and not released meanwhile."""
         self.account = Account()
 
-    def clip(self, file: RemoteFile, offset: int, nbytes: int) -> bytes:
+    def clip(self, file: RemoteFile, offset: int, nbytes: int, xxh3: int) -> bytes:
         """Return the bytes [offset, offset + nbytes) of a file.
+
+        Parameters
+        ----------
+        file, offset, nbytes
+            The clip.
+        xxh3 : int
+            Its hash, checked once as long as it stays in memory.
 
         Raises
         ------
         ClipError
-            When the file ends before.
+            When the file ends before, or its bytes are others.
         OSError
             When they cannot be fetched.
         """
-        if not nbytes:
-            return b""
+        data, is_checked = self._clip(file, offset, nbytes, xxh3) if nbytes else (b"", False)
+        if not is_checked:
+            check_clip(data, xxh3)
+            with self._changed:
+                self._blocks.note_checked(file, offset, nbytes, xxh3)
+        return data
+
+    def _clip(self, file: RemoteFile, offset: int, nbytes: int, xxh3: int) -> tuple[bytes, bool]:
+        """Return the bytes of a clip, and whether they were checked since they came."""
         stop = offset + nbytes
         with self._changed:
             while (data := self._held(file, offset, stop)) is None and self._is_coming(file, offset, stop):
@@ -64,7 +88,7 @@ class ReadAhead:
                     raise TransientError("given up while others were fetching it")
                 self._changed.wait(_LOOK_S)
             if data is not None:
-                return data
+                return data, self._blocks.is_checked(file, offset, nbytes, xxh3)
             begin = self._blocks.held_until(file, offset)
             head = self._blocks.take(file, offset, begin) or b""
             self.account = self.account.after(stop - begin, nbytes)
@@ -88,7 +112,7 @@ class ReadAhead:
         if not used:
             detail = f"the file ends after {len(data)} of the clip's {nbytes} bytes"
             raise ClipError(ClipFault.TRUNCATED_AUDIO, detail)
-        return data
+        return data, False
 
     @property
     def free_bytes(self) -> int:

@@ -1,7 +1,7 @@
 """Rows of a remote root, and the clips of those that come next on their way."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple, Self
@@ -19,6 +19,8 @@ PIECE_BYTES: Final = 8 << 20
 SHUFFLED_PIECE_BYTES: Final = 24 << 20
 AHEAD_BYTES: Final = 48 << 20
 """Bytes of clips that are in memory for rows to come, or on their way, at a time."""
+_FEW_PIECES: Final = 2
+"""The one that is given out and the next: what came long ago has left the processor's cache."""
 
 
 class StoredRow(NamedTuple):
@@ -48,7 +50,8 @@ class ClipsAhead:
 
     The first row goes alone, so that the first sound comes early. Then rows go in pieces, whose clips are
     fetched together: while one is given out, those of the following ones are on their way. Each piece is
-    twice as large as the one before, up to `piece_bytes`.
+    twice as large as the one before, up to `piece_bytes`. From then on there is one more on its way each time
+    that the consumer has come to a piece before its clips have.
 
     Parameters
     ----------
@@ -63,6 +66,7 @@ class ClipsAhead:
     def __init__(self, source: ShardRows, rows: Iterator[StoredRow], piece_bytes: int) -> None:
         self._source, self._rows, self._piece_bytes = source, rows, piece_bytes
         self._prefetch = Prefetch()
+        self._ahead_bytes = min(_FEW_PIECES * piece_bytes, AHEAD_BYTES)
 
     def __enter__(self) -> Self:
         return self
@@ -78,8 +82,8 @@ class ClipsAhead:
             waiting.append(piece)
             held += piece.nbytes
             self._want(waiting)
-            # What the next piece may take has to fit in; in the beginning one piece ahead is enough.
-            while len(waiting) > 1 and held + piece.limit > min(AHEAD_BYTES, 4 * piece.limit):
+            # What the next piece may take has to fit in.
+            while len(waiting) > 1 and held + piece.limit > min(self._ahead_bytes, 4 * piece.limit):
                 held -= waiting[0].nbytes
                 yield from self._given(waiting)
         while waiting:
@@ -88,6 +92,8 @@ class ClipsAhead:
     def _given(self, waiting: deque[_Piece]) -> Iterator[StoredRow]:
         """Yield the rows of the first piece; then its room is for those after it."""
         piece = waiting.popleft()
+        if piece.limit == self._piece_bytes and not self._prefetch.holds(piece.runs):
+            self._ahead_bytes = min(self._ahead_bytes + self._piece_bytes, AHEAD_BYTES)
         yield from piece.rows
         self._prefetch.release(piece.runs)
         self._want(waiting)
@@ -108,20 +114,20 @@ class ClipsAhead:
         nbytes, limit = 0, min(FIRST_BYTES, self._piece_bytes)
         for stored in self._rows:
             rows.append(stored)
-            for path, clip in self._clips(stored.row):
-                if path not in clips:
-                    clips[path] = clip
-                    nbytes += clip.place.nbytes
+            for path, clip in self._clips(stored.row, clips):
+                clips[path] = clip
+                nbytes += clip.place.nbytes
             if nbytes >= limit:
                 limit = min(2 * limit, self._piece_bytes)
                 yield _Piece(rows, [*clips.values()], nbytes, limit)
                 rows, clips, nbytes = [], {}, 0
         yield _Piece(rows, [*clips.values()], nbytes, limit)
 
-    def _clips(self, row: Row) -> Iterator[tuple[str, ShardClip]]:
+    def _clips(self, row: Row, known: Container[str]) -> Iterator[tuple[str, ShardClip]]:
+        """Yield the clips of a row that have to be fetched, but for those that are known."""
         for column in AUDIO_COLUMNS:
             for data, path in row.get(column, ()):
-                if data is None:
+                if data is None and path not in known:
                     try:
                         clip = self._source.store.clip(path)
                     except CellError:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from property_profiles import examples
+from xxhash import xxh3_64_intdigest
 
 from audio_flan.fetch.read_ahead import ReadAhead, read_ahead
 from audio_flan.fetch.remote import RemoteFile
@@ -46,7 +47,8 @@ class Shards:
 
     def read(self, ahead, clip):
         file, offset, nbytes = clip
-        assert ahead.clip(file, offset, nbytes) == self.files[file][offset : offset + nbytes]
+        data = self.files[file][offset : offset + nbytes]
+        assert ahead.clip(file, offset, nbytes, xxh3_64_intdigest(data)) == data
 
 
 sizes = st.lists(st.integers(1, 300_000), min_size=1, max_size=40)
@@ -152,7 +154,7 @@ def test_a_file_that_ends_inside_a_clip():
     size = len(shards.files[file])
     for start, length in [(offset, size), (size - 10, 11), (size + 5, 7)]:
         with pytest.raises(ClipError, match="the file ends after") as caught:
-            ahead.clip(file, start, length)
+            ahead.clip(file, start, length, 0)
         assert caught.value.fault is ClipFault.TRUNCATED_AUDIO
     assert ahead.account.used == 0
     shards.read(ahead, shards.clips[0][0])
@@ -184,6 +186,30 @@ def test_what_was_wrong_is_fetched_anew():
     ahead.forget(*shards.clips[0][1])
     shards.read(ahead, shards.clips[0][1])
     assert shards.requests == before + 1
+
+
+def test_what_was_found_right_is_not_what_another_cell_says():
+    """The hash is not computed again for the same clip; one that says another length or hash is checked."""
+    shards = Shards([1000] * 3)
+    (file, offset, nbytes), ahead = shards.clips[0][0], ReadAhead(shards.fetch)
+    right = xxh3_64_intdigest(shards.files[file][offset : offset + nbytes])
+    for _ in range(2):
+        shards.read(ahead, (file, offset, nbytes))
+        for length, xxh3 in [(nbytes, right + 1), (nbytes - 1, right), (nbytes + 1, right)]:
+            with pytest.raises(ClipError, match="xxh3") as caught:
+                ahead.clip(file, offset, length, xxh3)
+            assert caught.value.fault is ClipFault.DAMAGED_AUDIO
+
+
+def test_what_comes_anew_is_checked_anew():
+    shards = Shards([1000] * 3)
+    (file, offset, nbytes), ahead = shards.clips[0][0], ReadAhead(shards.fetch)
+    right = xxh3_64_intdigest(shards.files[file][offset : offset + nbytes])
+    ahead.clip(file, offset, nbytes, right)
+    ahead.forget(file, offset, nbytes)
+    shards.files[file] = bytes(len(shards.files[file]))
+    with pytest.raises(ClipError, match="xxh3"):
+        ahead.clip(file, offset, nbytes, right)
 
 
 def test_threads_share_blocks_and_wait_for_each_other():

@@ -45,7 +45,8 @@ class Reader:
 
 
 _DATASETS: Final = ("datasets", "torch.utils.data")
-_OURS: Final = ("audio_flan.streaming.ordered", "huggingface_hub")
+_BARE: Final = ("pyarrow.parquet", "audio_flan.shards", "miniaudio")
+_OURS: Final = ("audio_flan.streaming.ordered", "huggingface_hub", "urllib3", "stamina", "miniaudio")
 
 LIMIT: Final = "limit"
 OURS: Final = "audio_flan"
@@ -63,14 +64,14 @@ READERS: Final = {
         "bare",
         "indexed",
         remote=None,
-        imports=("pyarrow.parquet", "audio_flan.shards"),
+        imports=_BARE,
         batches=False,
     ),
     PREFETCH: Reader(
         "one thread fetches pieces of 8 MB, our decoders",
         "prefetch",
         "indexed",
-        imports=("pyarrow.parquet", "audio_flan.shards"),
+        imports=_BARE,
         batches=False,
     ),
     OURS: Reader("audio_flan.stream", "flan", "indexed", imports=_OURS),
