@@ -1,8 +1,8 @@
 """What servers answer: the Hub by the client of `huggingface_hub`, all others straight.
 
-That client takes a body in pieces of 64 KiB, of 16 KiB where it is encrypted, and joins them; for clips by the
-gigabyte this costs more than everything else that is done with them but decoding. What the Hub keeps on its
-content network is read straight too, unless the user has given `huggingface_hub` a client of their own.
+That client takes a body in pieces of 64 KiB, of 16 KiB where it is encrypted, and joins them; for clips by
+the gigabyte this costs more than everything else that is done with them but decoding. What the Hub keeps on
+its content network is read straight too, unless the user has given `huggingface_hub` a client of their own.
 """
 
 import atexit
@@ -126,7 +126,7 @@ def _http_library() -> ModuleType:
 
 
 def _client_is_default() -> bool:
-    """Say whether the user has not called ``huggingface_hub.set_client_factory``, such as for certificates."""
+    """Say whether the user has not called ``huggingface_hub.set_client_factory``."""
     from huggingface_hub.utils import _http
 
     default = getattr(_http, "default_client_factory", None)
@@ -193,18 +193,17 @@ def _proxy_for(url: str) -> str | None:
 
 @cache
 def _pools(proxy: str | None, is_encrypted: bool) -> "PoolManager":
-    """Return the connections of this process through a proxy, with the certificates that the Hub is read with."""
+    """Return the connections of this process through a proxy, with the certificates that httpx takes."""
     from urllib3 import PoolManager, ProxyManager
     from urllib3.util import make_headers, parse_url
 
     context = _http_library().create_ssl_context() if is_encrypted else None
-    options = {"num_pools": _HOSTS, "maxsize": _CONNECTIONS, "ssl_context": context}
     if proxy is None:
-        pools = PoolManager(**options)
+        pools = PoolManager(_HOSTS, maxsize=_CONNECTIONS, ssl_context=context)
     else:
         login = parse_url(proxy).auth
         headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
-        pools = ProxyManager(proxy, proxy_headers=headers, **options)
+        pools = ProxyManager(proxy, _HOSTS, proxy_headers=headers, maxsize=_CONNECTIONS, ssl_context=context)
     atexit.register(pools.clear)
     return pools
 

@@ -5,6 +5,10 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Final
+
+_SPENT: Final = 0.95
+"""So much of a block are clips that were handed out, where all were: the rest is what lies between them."""
 
 
 @dataclass(slots=True)
@@ -157,6 +161,16 @@ class Blocks:
     def holds(self, file: Hashable, start: int) -> bool:
         """Say whether a block begins at `start`."""
         return (file, start) in self._held
+
+    def drop_spent(self, file: Hashable, start: int) -> None:
+        """Let go of the block that begins at `start` if its clips were handed out, but for a few.
+
+        Nothing while less than half of the budget is used.
+        """
+        block = self._held.get((file, start))
+        is_spent = block is not None and block.handed_out_bytes >= _SPENT * len(block.data)
+        if is_spent and 2 * (self._nbytes + self._reserved_bytes) > self.budget_bytes:
+            self._drop(file, start)
 
     def trim(self, file: Hashable, start: int) -> int:
         """Let go of the block that begins at `start`, but for the clips of it that were handed out.

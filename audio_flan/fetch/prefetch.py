@@ -66,6 +66,14 @@ class Prefetch:
         for run in runs:
             self._ahead.release(run)
 
+    def let_go_of_spent(self, runs: Iterable[Run]) -> None:
+        """Let go of those of which nearly all was read, but for half of the memory that there is.
+
+        What is used again soon is in the processor's cache, and need not be had from the system.
+        """
+        for run in runs:
+            self._ahead.let_go_of_spent(run)
+
     def close(self) -> None:
         """Give up what has not begun, wait for the requests that are out, let go of what nobody has read."""
         self._closed.set()

@@ -171,6 +171,11 @@ class ReadAhead:
         with self._changed:
             self.account = self.account.after(-self._blocks.trim(run.file, run.start), 0)
 
+    def let_go_of_spent(self, run: Run) -> None:
+        """Let go of a run that was claimed if nearly all of it was read, and half of the memory is used."""
+        with self._changed:
+            self._blocks.drop_spent(run.file, run.start)
+
     def _settle(self, run: Run, data: bytes) -> None:
         with self._changed:
             self._arrived(*run)

@@ -14,13 +14,17 @@ from audio_flan.shards import CellError
 from audio_flan.streaming.rows import Place, Row
 from audio_flan.streaming.shard_rows import ShardRows
 
-FIRST_BYTES: Final = 1 << 20
-PIECE_BYTES: Final = 8 << 20
-SHUFFLED_PIECE_BYTES: Final = 24 << 20
-AHEAD_BYTES: Final = 48 << 20
+_FIRST_BYTES: Final = 1 << 20
+_PIECE_BYTES: Final = 8 << 20
+"""Many small pieces let the consumer begin earlier."""
+_SHUFFLED_PIECE_BYTES: Final = 24 << 20
+"""Rows come from many places at once: clips that lie close together are in the same piece if it is large."""
+_AHEAD_BYTES: Final = 48 << 20
 """Bytes of clips that are in memory for rows to come, or on their way, at a time."""
 _FEW_PIECES: Final = 2
 """The one that is given out and the next: what came long ago has left the processor's cache."""
+_LONG_RUN_BYTES: Final = 1 << 20
+"""Clips of such a run are those that rows are ordered by: rows that share one are together."""
 
 
 class StoredRow(NamedTuple):
@@ -50,23 +54,24 @@ class ClipsAhead:
 
     The first row goes alone, so that the first sound comes early. Then rows go in pieces, whose clips are
     fetched together: while one is given out, those of the following ones are on their way. Each piece is
-    twice as large as the one before, up to `piece_bytes`. From then on there is one more on its way each time
+    twice as large as the one before, up to a limit. From then on there is one more on its way each time
     that the consumer has come to a piece before its clips have.
 
     Parameters
     ----------
     source : ShardRows
     rows : iterator of StoredRow
-    piece_bytes : int
-        Bytes of the clips of a piece. Where rows come from many places at once, clips that lie close together
-        are in the same piece only if it is large; where they come one after the other, many small pieces let
-        the consumer begin earlier.
+    is_in_order : bool
+        Whether rows come in the order in which they are stored.
     """
 
-    def __init__(self, source: ShardRows, rows: Iterator[StoredRow], piece_bytes: int) -> None:
-        self._source, self._rows, self._piece_bytes = source, rows, piece_bytes
+    def __init__(self, source: ShardRows, rows: Iterator[StoredRow], *, is_in_order: bool) -> None:
+        self._source, self._rows, self._is_in_order = source, rows, is_in_order
+        self._piece_bytes = _PIECE_BYTES if is_in_order else _SHUFFLED_PIECE_BYTES
         self._prefetch = Prefetch()
-        self._ahead_bytes = min(_FEW_PIECES * piece_bytes, AHEAD_BYTES)
+        self._last_runs: list[Run] = []
+        """Those of the piece given out last, which the next one may share clips with."""
+        self._ahead_bytes = min(_FEW_PIECES * self._piece_bytes, _AHEAD_BYTES)
 
     def __enter__(self) -> Self:
         return self
@@ -93,9 +98,12 @@ class ClipsAhead:
         """Yield the rows of the first piece; then its room is for those after it."""
         piece = waiting.popleft()
         if piece.limit == self._piece_bytes and not self._prefetch.holds(piece.runs):
-            self._ahead_bytes = min(self._ahead_bytes + self._piece_bytes, AHEAD_BYTES)
+            self._ahead_bytes = min(self._ahead_bytes + self._piece_bytes, _AHEAD_BYTES)
         yield from piece.rows
         self._prefetch.release(piece.runs)
+        if self._is_in_order:
+            self._prefetch.let_go_of_spent(self._last_runs)
+            self._last_runs = [run for run in piece.runs if run.stop - run.start >= _LONG_RUN_BYTES]
         self._want(waiting)
 
     def _want(self, waiting: deque[_Piece]) -> None:
@@ -111,7 +119,7 @@ class ClipsAhead:
         """Cut the rows into pieces."""
         rows: list[StoredRow] = []
         clips: dict[str, ShardClip] = {}
-        nbytes, limit = 0, min(FIRST_BYTES, self._piece_bytes)
+        nbytes, limit = 0, _FIRST_BYTES
         for stored in self._rows:
             rows.append(stored)
             for path, clip in self._clips(stored.row, clips):

@@ -15,8 +15,6 @@ from audio_flan.mixing import Plan, PlanError
 from audio_flan.release import Quarantine
 from audio_flan.shards import FileFacts
 from audio_flan.streaming.clips_ahead import (
-    PIECE_BYTES,
-    SHUFFLED_PIECE_BYTES,
     ClipsAhead,
     StoredRow,
 )
@@ -151,7 +149,8 @@ class OrderedStream(TorchDataset["_Mark"]):
         rows = self._stored_rows(
             order, share, start, share.own_steps(start, len(order)) if steps is None else steps
         )
-        ahead = ClipsAhead(self.source, rows, self._piece_bytes) if self._fetches else nullcontext(rows)
+        is_in_order = self.seed is None and self.plan is None
+        ahead = ClipsAhead(self.source, rows, is_in_order=is_in_order) if self._fetches else nullcontext(rows)
         with ahead as stored:
             jobs = (
                 Job((step + 1, place), partial(self.source.finished, row, self.wish, place))
@@ -227,12 +226,6 @@ class OrderedStream(TorchDataset["_Mark"]):
             When the stream has no plan.
         """
         return self._order.leaf_numbers(positions)
-
-    @property
-    def _piece_bytes(self) -> int:
-        """Bytes of clips that are fetched together."""
-        is_in_order = self.seed is None and self.plan is None
-        return PIECE_BYTES if is_in_order else SHUFFLED_PIECE_BYTES
 
     @property
     def _fetches(self) -> bool:

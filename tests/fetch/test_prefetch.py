@@ -21,7 +21,7 @@ from audio_flan.fetch.runs import MAX_GAP_BYTES, MAX_RUN_BYTES, Run, runs_of
 from audio_flan.fetch.window import WASTE
 from audio_flan.release import Quarantine
 from audio_flan.shards import Cell
-from audio_flan.streaming.clips_ahead import PIECE_BYTES, ClipsAhead, StoredRow
+from audio_flan.streaming.clips_ahead import ClipsAhead, StoredRow
 from audio_flan.streaming.decode_ahead import Job, make_rows
 from audio_flan.streaming.rows import Ahead, Place
 from audio_flan.streaming.shard_rows import ShardRows
@@ -158,11 +158,41 @@ def rows_of(clips):
 def test_clips_of_any_size_are_fetched_once(hub, tmp_path, count, nbytes):
     clips = shard_of(hub, tmp_path, "audio/a/x.tar", count, nbytes)
     store = open_store(clips[0].root)
-    with ClipsAhead(ShardRows(store, None), rows_of(clips), PIECE_BYTES) as rows:
+    with ClipsAhead(ShardRows(store, None), rows_of(clips), is_in_order=True) as rows:
         for _, _, row in rows:
             ((_, path),) = row["input_audio"]
             assert len(store.clip(path).read()) == nbytes
     assert hub.nbytes <= (count + WASTE) * nbytes  # the first one, which goes alone, has a window
+
+
+@pytest.mark.parametrize(("is_in_order", "used"), [(True, BUDGET_BYTES // 2), (False, BUDGET_BYTES)])
+def test_in_order_half_of_the_memory_is_enough(hub, tmp_path, is_in_order, used):
+    """What was read and lies behind is let go of early; in no order another row may want it."""
+    clips = shard_of(hub, tmp_path, "audio/a/x.tar", 400, 500_000)
+    store, most = open_store(clips[0].root), 0
+    with ClipsAhead(ShardRows(store, None), rows_of(clips), is_in_order=is_in_order) as rows:
+        for _, _, row in rows:
+            ((_, path),) = row["input_audio"]
+            store.clip(path).read()
+            blocks = read_ahead()._blocks
+            most = max(most, blocks._nbytes + blocks._reserved_bytes)
+    assert used * 0.8 < most <= used + 3 * MAX_RUN_BYTES
+    assert hub.nbytes <= (400 + WASTE) * 500_000
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_more_is_fetched_ahead_for_who_has_to_wait(hub, tmp_path, monkeypatch, is_late):
+    clips = shard_of(hub, tmp_path, "audio/a/x.tar", 150, 1_000_000)
+    monkeypatch.setattr(Prefetch, "holds", lambda *_: not is_late)
+    store = open_store(clips[0].root)
+    with ClipsAhead(ShardRows(store, None), rows_of(clips), is_in_order=True) as rows:
+        for _, _, row in islice(rows, 100):
+            ((_, path),) = row["input_audio"]
+            store.clip(path).read()
+        while read_ahead()._coming:
+            threading.Event().wait(0.01)
+        ahead = hub.nbytes - 100_000_000
+    assert (30_000_000 < ahead <= BUDGET_BYTES) if is_late else (5_000_000 < ahead < 20_000_000)
 
 
 def ends(function):
