@@ -5,28 +5,20 @@ the gigabyte this costs more than everything else that is done with them but dec
 its content network is read straight too, unless the user has given `huggingface_hub` a client of their own.
 """
 
-import atexit
-import os
-import sys
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache
-from types import ModuleType
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from audio_flan._version import __version__
+from audio_flan.fetch.connections import basic, connections, http_library
 from audio_flan.fetch.place import without_credentials
 from audio_flan.fetch.retry import TransientError
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse
 
-_HOSTS: Final = 64
-_CONNECTIONS: Final = 64
-"""Kept for each host."""
 _DRAINED_BYTES: Final = 64 << 10
 """A body that nobody wants is read up to this size, so that its connection can be used again."""
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
@@ -71,8 +63,8 @@ def answer_to(url: str, headers: Mapping[str, str], *, by_way_of_hub: bool) -> I
     OSError
         When `url`, or what it redirects to, is no address.
     """
-    opened = _by_hub_client if is_hub(url) or (by_way_of_hub and not _client_is_default()) else _straight
-    with opened(url, headers) as answer:
+    by_client = is_hub(url) or (by_way_of_hub and (not _client_is_default() or _is_behind_socks(url)))
+    with _by_hub_client(url, headers) if by_client else _straight(url, headers) as answer:
         yield answer
 
 
@@ -96,7 +88,7 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
 def _by_hub_client(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
     from huggingface_hub import get_session
 
-    library = _http_library()
+    library = http_library()
 
     def body(limit: int) -> bytes:
         parts, nbytes = [], 0
@@ -116,13 +108,6 @@ def _by_hub_client(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
         raise TransientError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
     except library.InvalidURL as error:  # it looks at a redirection that it is not to follow
         raise not_an_address(url, error) from error
-
-
-def _http_library() -> ModuleType:
-    """Return the one that `huggingface_hub` uses: httpx in 1.x, httpx2 in 2.x."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    return sys.modules[HfHubHTTPError.__mro__[1].__module__.partition(".")[0]]
 
 
 def _client_is_default() -> bool:
@@ -146,12 +131,14 @@ def _timeout_s() -> float:
 def _straight(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
     from urllib3 import exceptions
 
+    parts = urlsplit(url)
+    login, at, host = parts.netloc.rpartition("@")
+    named = {"authorization": basic(login)} if at else {}
     try:
-        pools = _pools(_proxy_for(url), urlsplit(url).scheme == "https")
-        response = pools.request(
+        response = connections(_proxy_for(url), is_encrypted=parts.scheme == "https").request(
             "GET",
-            url,
-            headers={"user-agent": f"audio-flan/{__version__}", **_login(url), **headers},
+            parts._replace(netloc=host).geturl(),
+            headers={"user-agent": f"audio-flan/{__version__}", **named, **headers},
             preload_content=False,
             decode_content=False,
             redirect=False,
@@ -159,6 +146,11 @@ def _straight(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
             timeout=_timeout_s(),
         )
         try:
+            if response.status < 200:  # the answer itself comes after it, and would be taken for the next one
+                response.close()
+                raise TransientError(f"HTTP {response.status}")
+            if "location" in response.headers:
+                response.headers["location"] = _from_utf8(response.headers["location"])
             yield Answer(response.status, response.reason or "", response.headers, response.read)
         finally:
             _finish(response)
@@ -168,18 +160,20 @@ def _straight(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
         raise TransientError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
 
+def _from_utf8(text: str) -> str:
+    """Read what came as UTF-8 and was taken for Latin-1, as all headers are."""
+    with suppress(UnicodeError):
+        return text.encode("latin-1").decode()
+    return text
+
+
 def _finish(response: "BaseHTTPResponse") -> None:
     """Give a connection back, or close it where more is to come than is worth reading."""
-    rest = response.headers.get("content-length", "")
-    if rest.isdecimal() and int(rest) - response.tell() <= _DRAINED_BYTES:
+    rest = response.length_remaining
+    if rest is not None and rest <= _DRAINED_BYTES:
         response.drain_conn()
     if not response.closed:
         response.close()
-
-
-def _login(url: str) -> dict[str, str]:
-    name, at, _ = urlsplit(url).netloc.rpartition("@")
-    return {"authorization": f"Basic {b64encode(unquote(name).encode()).decode()}"} if at else {}
 
 
 def _proxy_for(url: str) -> str | None:
@@ -191,25 +185,9 @@ def _proxy_for(url: str) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-@cache
-def _pools(proxy: str | None, is_encrypted: bool) -> "PoolManager":
-    """Return the connections of this process through a proxy, with the certificates that httpx takes."""
-    from urllib3 import PoolManager, ProxyManager
-    from urllib3.util import make_headers, parse_url
-
-    context = _http_library().create_ssl_context() if is_encrypted else None
-    if proxy is None:
-        pools = PoolManager(_HOSTS, maxsize=_CONNECTIONS, ssl_context=context)
-    else:
-        login = parse_url(proxy).auth
-        headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
-        pools = ProxyManager(proxy, _HOSTS, proxy_headers=headers, maxsize=_CONNECTIONS, ssl_context=context)
-    atexit.register(pools.clear)
-    return pools
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.cache_clear)
+def _is_behind_socks(url: str) -> bool:
+    """Say whether the proxy for a URL is one that the client of `huggingface_hub` alone may know."""
+    return (_proxy_for(url) or "").startswith("socks")
 
 
 def not_an_address(url: str, error: Exception) -> OSError:

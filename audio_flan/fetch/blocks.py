@@ -5,10 +5,6 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final
-
-_SPENT: Final = 0.95
-"""So much of a block are clips that were handed out, where all were: the rest is what lies between them."""
 
 
 @dataclass(slots=True)
@@ -22,6 +18,8 @@ class _Block:
     handed_out_bytes: int = 0
     checked: set[tuple[int, int, int]] = field(default_factory=set)
     """Offset, bytes and hash of clips that were found to be right."""
+    wanted_bytes: int = 0
+    """Bytes of the clips that it was fetched for."""
     is_kept: bool = False
     """Whether it stays, whatever else is to be held."""
 
@@ -95,7 +93,9 @@ class Blocks:
         i = bisect_left(starts, offset)
         return starts[i] if i < len(starts) else None
 
-    def add(self, file: Hashable, start: int, data: bytes, *, keep: bool = False) -> None:
+    def add(
+        self, file: Hashable, start: int, data: bytes, *, keep: bool = False, wanted_bytes: int = 0
+    ) -> None:
         """Hold a block, if there is room, and let go of those inside it, and of others that are not kept.
 
         Parameters
@@ -105,11 +105,13 @@ class Blocks:
         keep : bool
             Whether it stays until all of it was handed out, or `release`. There must be room for it, by a
             reservation that has ended.
+        wanted_bytes : int
+            Bytes of the clips that it was fetched for, where that is known; see `drop_spent`.
         """
         stop = start + len(data)
         if not data or len(data) > self.free_bytes or self._is_inside(file, start, stop):
             return
-        block = _Block(start, data, is_kept=keep)
+        block = _Block(start, data, wanted_bytes=wanted_bytes, is_kept=keep)
         for begin in [begin for begin in self._starts.get(file, ()) if start <= begin < stop]:
             if self._held[file, begin].end <= stop:
                 block.handed_out |= self._held[file, begin].handed_out
@@ -141,16 +143,14 @@ class Blocks:
             self._release(block)
         return True
 
-    def is_checked(self, file: Hashable, offset: int, nbytes: int, xxh3: int) -> bool:
-        """Say whether a clip was said to be right by `note_checked`, and has been held since."""
-        block = next(self._run(file, offset), None)
-        return block is not None and (offset, nbytes, xxh3) in block.checked
+    def checked(self, file: Hashable, offset: int, nbytes: int) -> set[tuple[int, int, int]] | None:
+        """Return what was found to be right of the block that holds a clip: offset, bytes and hash of clips.
 
-    def note_checked(self, file: Hashable, offset: int, nbytes: int, xxh3: int) -> None:
-        """Note that a clip has this hash; nothing when one block does not hold all of it."""
+        None when no block holds all of it. Whoever finds the clip to be right adds it; it counts for these
+        very bytes, and not for others that come in their place.
+        """
         block = next(self._run(file, offset), None)
-        if block is not None and offset + nbytes <= block.end:
-            block.checked.add((offset, nbytes, xxh3))
+        return block.checked if block is not None and offset + nbytes <= block.end else None
 
     def forget(self, file: Hashable, start: int, stop: int) -> None:
         """Let go of the blocks that hold any of the bytes [start, stop)."""
@@ -163,12 +163,12 @@ class Blocks:
         return (file, start) in self._held
 
     def drop_spent(self, file: Hashable, start: int) -> None:
-        """Let go of the block that begins at `start` if its clips were handed out, but for a few.
+        """Let go of the block that begins at `start` if all clips that it was fetched for were handed out.
 
         Nothing while less than half of the budget is used.
         """
         block = self._held.get((file, start))
-        is_spent = block is not None and block.handed_out_bytes >= _SPENT * len(block.data)
+        is_spent = block is not None and 0 < block.wanted_bytes <= block.handed_out_bytes
         if is_spent and 2 * (self._nbytes + self._reserved_bytes) > self.budget_bytes:
             self._drop(file, start)
 

@@ -23,7 +23,8 @@ _SMALL_BYTES: Final = 4 << 20
 _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _GONE: Final = frozenset({400, 401, 403, 404, 410})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)", re.ASCII)
+_MAX_DIGITS: Final = 18
+_CONTENT_RANGE = re.compile(r"bytes (?P<first>\d{1,18})-(?P<last>\d{1,18})/(?P<total>\d{1,18}|\*)", re.ASCII)
 _RATE_LIMIT = re.compile(r'"\w+"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(?P<seconds>\d+)', re.ASCII)
 
 
@@ -146,8 +147,7 @@ def _body(answer: Answer, start: int, stop: int) -> Span:
         data = _whole(answer, max(stop - start, _SMALL_BYTES))
         return Span(data[start:stop], len(data))
     if status == 416:  # the file ends before
-        total = answer.headers.get("content-range", "").removeprefix("bytes */")
-        return Span(b"", int(total) if total.isdecimal() else None)
+        return Span(b"", _number(answer.headers.get("content-range", "").removeprefix("bytes */")))
     message = answer.headers.get("x-error-message") or answer.reason
     if status in _TRANSIENT:
         raise TransientError(f"HTTP {status} {message}".rstrip(), _asked_wait_s(answer.headers))
@@ -163,16 +163,21 @@ def _part(answer: Answer, start: int, stop: int) -> Span:
     data = _announced(answer, last + 1 - start)
     if last + 1 < stop and total != str(last + 1):
         raise TransientError(f"the answer has {len(data)} of {stop - start} bytes")
-    return Span(data, int(total) if total.isdecimal() else None)
+    return Span(data, _number(total))
 
 
 def _whole(answer: Answer, limit: int) -> bytes:
     """Take a file that the server gave instead of a range of it, if it is small."""
-    length = answer.headers.get("content-length", "")
-    if not length.isdecimal() or int(length) > limit:
-        size = f"{int(length):,} bytes" if length.isdecimal() else "of unknown size"
+    length = _number(answer.headers.get("content-length", ""))
+    if length is None or length > limit:
+        size = "of unknown size" if length is None else f"{length:,} bytes"
         raise OSError(f"the server does not give parts of a file, and the whole is {size}")
-    return _announced(answer, int(length))
+    return _announced(answer, length)
+
+
+def _number(text: str) -> int | None:
+    """Return a number that a server says; None for anything else, or one that is too long to be one."""
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def _announced(answer: Answer, nbytes: int) -> bytes:
@@ -189,6 +194,7 @@ def _redirected(url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
         schemes = urlsplit(url).scheme, urlsplit(target).scheme
+        _ = urlsplit(target).port  # a number that is none is an error
     except ValueError as error:
         raise not_an_address(url, error) from error
     if schemes[1] not in ("http", "https") or schemes == ("https", "http"):
@@ -200,8 +206,8 @@ def _redirected(url: str, location: str) -> str:
 def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
     """Return the seconds for which a server asks to be left alone."""
     text = headers.get("retry-after", "").strip()
-    if text.isdecimal():
-        return float(text)
+    if (seconds := _number(text)) is not None:
+        return float(seconds)
     if text:
         try:
             then = parsedate_to_datetime(text)

@@ -67,7 +67,7 @@ class Prefetch:
             self._ahead.release(run)
 
     def let_go_of_spent(self, runs: Iterable[Run]) -> None:
-        """Let go of those of which nearly all was read, but for half of the memory that there is.
+        """Let go of those whose clips were read, all of them, while more than half of the memory is used.
 
         What is used again soon is in the processor's cache, and need not be had from the system.
         """

@@ -12,7 +12,7 @@ from xxhash import xxh3_64_intdigest
 from audio_flan.fetch.blocks import Blocks
 from audio_flan.fetch.remote import RemoteFile, fetch_range
 from audio_flan.fetch.retry import TransientError, is_too_late
-from audio_flan.fetch.runs import Run, first_runs
+from audio_flan.fetch.runs import Run, clip_bytes, first_runs
 from audio_flan.fetch.window import NEAR_BYTES, Account, extra_bytes
 from audio_flan.waveform import ClipError, ClipFault
 
@@ -53,6 +53,8 @@ class ReadAhead:
         """Runs of bytes that some thread is fetching."""
         self._to_keep: set[Run] = set()
         """Of these, what was claimed and not released meanwhile."""
+        self._wanted_bytes: dict[Run, int] = {}
+        """Bytes of the clips that those were claimed for."""
         self.account = Account()
 
     def clip(self, file: RemoteFile, offset: int, nbytes: int, xxh3: int) -> bytes:
@@ -72,15 +74,17 @@ class ReadAhead:
         OSError
             When they cannot be fetched.
         """
-        data, is_checked = self._clip(file, offset, nbytes, xxh3) if nbytes else (b"", False)
-        if not is_checked:
+        data, checked = self._clip(file, offset, nbytes) if nbytes else (b"", None)
+        if checked is None or (offset, nbytes, xxh3) not in checked:
             check_clip(data, xxh3)
-            with self._changed:
-                self._blocks.note_checked(file, offset, nbytes, xxh3)
+            if checked is not None:
+                checked.add((offset, nbytes, xxh3))
         return data
 
-    def _clip(self, file: RemoteFile, offset: int, nbytes: int, xxh3: int) -> tuple[bytes, bool]:
-        """Return the bytes of a clip, and whether they were checked since they came."""
+    def _clip(
+        self, file: RemoteFile, offset: int, nbytes: int
+    ) -> tuple[bytes, set[tuple[int, int, int]] | None]:
+        """Return the bytes of a clip, and `Blocks.checked` for these bytes where they were held."""
         stop = offset + nbytes
         with self._changed:
             while (data := self._held(file, offset, stop)) is None and self._is_coming(file, offset, stop):
@@ -88,7 +92,7 @@ class ReadAhead:
                     raise TransientError("given up while others were fetching it")
                 self._changed.wait(_LOOK_S)
             if data is not None:
-                return data, self._blocks.is_checked(file, offset, nbytes, xxh3)
+                return data, self._blocks.checked(file, offset, nbytes)
             begin = self._blocks.held_until(file, offset)
             head = self._blocks.take(file, offset, begin) or b""
             self.account = self.account.after(stop - begin, nbytes)
@@ -112,7 +116,7 @@ class ReadAhead:
         if not used:
             detail = f"the file ends after {len(data)} of the clip's {nbytes} bytes"
             raise ClipError(ClipFault.TRUNCATED_AUDIO, detail)
-        return data, False
+        return data, None
 
     @property
     def free_bytes(self) -> int:
@@ -136,6 +140,7 @@ class ReadAhead:
                 and not self._is_coming(*clip)
             ]
             runs = first_runs(missing, self._blocks.free_bytes)
+            self._wanted_bytes.update(clip_bytes(runs, missing))
             for run in runs:
                 self._coming.setdefault(run.file, []).append((run.start, run.stop))
                 self._blocks.reserve(run.stop - run.start)
@@ -172,7 +177,7 @@ class ReadAhead:
             self.account = self.account.after(-self._blocks.trim(run.file, run.start), 0)
 
     def let_go_of_spent(self, run: Run) -> None:
-        """Let go of a run that was claimed if nearly all of it was read, and half of the memory is used."""
+        """Let go of a run if all clips that it was claimed for were read, and half of the memory is used."""
         with self._changed:
             self._blocks.drop_spent(run.file, run.start)
 
@@ -181,7 +186,8 @@ class ReadAhead:
             self._arrived(*run)
             self.account = self.account.after(len(data), 0)
             self._blocks.end_reservation(run.stop - run.start)
-            self._blocks.add(run.file, run.start, data, keep=run in self._to_keep)
+            wanted_bytes = self._wanted_bytes.pop(run, 0)
+            self._blocks.add(run.file, run.start, data, keep=run in self._to_keep, wanted_bytes=wanted_bytes)
             self._to_keep.discard(run)
             self._changed.notify_all()
 

@@ -1,5 +1,6 @@
 """Runs of bytes that are fetched with one request each."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -42,3 +43,18 @@ def first_runs(clips: Sequence[Run], room: int) -> list[Run]:
         count -= max(1, count // 8)
         runs = list(runs_of(clips[:count]))
     return runs
+
+
+def clip_bytes(runs: Iterable[Run], clips: Iterable[Run]) -> dict[Run, int]:
+    """Return how many bytes of each run are clips; the runs are of these clips, or of the first ones."""
+    found = dict.fromkeys(runs, 0)
+    ordered = sorted(found, key=_place)
+    for clip in clips:
+        i = bisect_right(ordered, _place(clip), key=_place)
+        if i and ordered[i - 1].file == clip.file and clip.stop <= ordered[i - 1].stop:
+            found[ordered[i - 1]] += clip.stop - clip.start
+    return found
+
+
+def _place(run: Run) -> tuple[str, str, int]:
+    return run.file.root, run.file.path, run.start

@@ -37,7 +37,7 @@ class TableRows:
         common, empty, different = self._parts
         # Not `pyarrow.array`, which imports pandas to see whether it is given some of its objects.
         places = pa.Array.from_buffers(
-            pa.int64(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))]
+            pa.int64(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers, np.int64))]
         )
         return _rows(common, different.take(places), len(numbers), empty)
 

@@ -1,4 +1,4 @@
-"""How many pieces of clips to have in memory or on their way: as few as keep the consumer busy."""
+"""How many pieces of clips to fetch ahead: few, and more where that makes them come faster."""
 
 from typing import Final
 
@@ -8,6 +8,8 @@ _BUSY: Final = 3
 """With one more the line is never idle while a piece is given out."""
 _MEASURED: Final = 2
 """So many times as there are pieces: those that are asked for together come together."""
+_SETTLED: Final = 32
+"""Turns for which a width stays that no wider one was better than: the consumer may have paused."""
 _PAYS: Final = 1.15
 """One more piece is worth its memory if bytes come so much faster."""
 
@@ -33,7 +35,7 @@ class PiecesAhead:
         self.pieces = min(_FEW, most)
         self._most = most
         self._rate_with_less = 0.0
-        self._turns = self._nbytes = 0
+        self._turns = self._nbytes = 0  # negative ones while it is settled
         self._since_s, self._is_late = 0.0, False
 
     def turn(self, now_s: float, nbytes: int, *, is_late: bool) -> None:
@@ -66,8 +68,9 @@ class PiecesAhead:
         rate = self._nbytes / max(now_s - self._since_s, 1e-9)
         if self._is_late and rate < _PAYS * self._rate_with_less:
             self.pieces -= 1
-            self._most = self.pieces
-        elif self._is_late:
+            self._rate_with_less, self._turns = 0.0, -_SETTLED
+            return
+        if self._is_late:
             self._rate_with_less = rate
             self.pieces += 1
         self._turns = 0

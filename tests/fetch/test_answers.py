@@ -8,14 +8,16 @@ import subprocess
 import sys
 import threading
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import pytest
 import stamina
 import trustme
 from hub.server import Hub
 
-from audio_flan.fetch import answers
+from audio_flan.fetch import answers, connections
 from audio_flan.fetch.answers import answer_to
 from audio_flan.fetch.remote import RemoteFile, fetch_range
 
@@ -46,10 +48,14 @@ class Place(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.seen.append((self.path, self.headers))
-        name = self.path.rpartition("/")[2]
+        name = unquote(self.path.rpartition("/")[2])
         if name.startswith("to-"):
-            self.answer(302, b"It is over there.", {"Location": f"/{name.removeprefix('to-')}"})
+            target = f"/{name.removeprefix('to-')}".encode().decode("latin-1")  # the bytes are UTF-8
+            self.answer(302, b"It is over there.", {"Location": target})
             return
+        if name.startswith("early-"):
+            self.send_response_only(103)
+            self.end_headers()
         first, last = (int(end) for end in self.headers["range"].removeprefix("bytes=").split("-"))
         body = DATA[first : last + 1]
         self.answer(206, body, {"Content-Range": f"bytes {first}-{first + len(body) - 1}/{len(DATA)}"})
@@ -116,7 +122,7 @@ def proxy(monkeypatch):
     yield server
     server.shutdown()
     server.server_close()
-    answers._pools.cache_clear()
+    connections._pools.close()
 
 
 @pytest.fixture
@@ -160,6 +166,50 @@ def test_one_whose_answer_nobody_wants_is_not(server):
     assert server.connections == 2
 
 
+def test_one_that_was_idle_for_long_is_not(server, monkeypatch):
+    file = RemoteFile(server.root, "x")
+    fetch_range(file, 0, 10)
+    monkeypatch.setattr(connections, "_IDLE_S", 0.0)
+    fetch_range(file, 0, 10)
+    assert server.connections == 2
+
+
+def test_threads_that_begin_together_share_connections():
+    connections._pools.close()
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: connections.connections(None, is_encrypted=True), range(8)))
+    assert len({id(pools) for pools in made}) == 1
+
+
+def test_a_forked_child_has_connections_of_its_own():
+    mine = connections.connections(None, is_encrypted=False)
+    with connections._pools._lock:  # as another thread may have it at that moment
+        child = os.fork()
+        if child == 0:
+            is_own = connections.connections(None, is_encrypted=False) is not mine
+            connections._pools.close()  # as at its exit
+            os._exit(0 if is_own else 1)
+    for _ in range(1000):
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            break
+        threading.Event().wait(0.01)
+    else:
+        os.kill(child, 9)
+    assert (pid, status) == (child, 0)
+
+
+def test_hints_before_an_answer_are_not_taken_for_it(server):
+    with pytest.raises(OSError, match="HTTP 103"):
+        fetch_range(RemoteFile(server.root, "early-x"), 0, 10)
+    assert fetch_range(RemoteFile(server.root, "x"), 20, 30) == DATA[20:30]
+
+
+def test_a_place_with_letters_of_any_kind(server):
+    assert fetch_range(RemoteFile(server.root, "to-ü"), 0, 10) == DATA[:10]
+    assert [path for path, _ in server.seen] == ["/to-%C3%BC", "/%C3%BC"]
+
+
 def test_who_asks_is_said(server):
     root = server.root.replace("://", "://me%20too:p%40ss:ü@")
     assert fetch_range(RemoteFile(root, "to-x"), 0, 10) == DATA[:10]
@@ -180,6 +230,20 @@ def test_a_proxy(proxy, server, monkeypatch):
     assert (len(proxy.seen), len(server.seen)) == (1, 1)
 
 
+def test_a_proxy_is_not_told_who_asks_in_the_address(proxy, server):
+    assert fetch_range(RemoteFile(server.root.replace("://", "://me:SECRET@"), "x"), 0, 10) == DATA[:10]
+    ((path, headers),) = proxy.seen
+    assert path == f"{server.root}/x"
+    assert b64decode(headers["authorization"].removeprefix("Basic ")) == b"me:SECRET"
+
+
+def test_a_login_of_a_proxy_has_letters_of_any_kind(proxy, server, monkeypatch):
+    monkeypatch.setenv("all_proxy", f"http://me%E2%82%AC:%C3%BC@{proxy.url}")
+    assert fetch_range(RemoteFile(server.root, "x"), 0, 10) == DATA[:10]
+    ((_, headers),) = proxy.seen
+    assert b64decode(headers["proxy-authorization"].removeprefix("Basic ")).decode() == "me€:ü"
+
+
 def test_a_proxy_without_a_scheme(proxy, server, monkeypatch):
     monkeypatch.setenv("http_proxy", proxy.url)
     assert fetch_range(RemoteFile(server.root, "x"), 0, 10) == DATA[:10]
@@ -190,6 +254,14 @@ def test_a_proxy_that_is_none(proxy, server, monkeypatch):
     monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
     with pytest.raises(OSError, match="unsupported scheme socks5"):
         fetch_range(RemoteFile(server.root, "x"), 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("proxy_url", "socks"), [("socks5h://a:1", True), ("http://a:1", False), ("", False)]
+)
+def test_what_the_hub_redirects_to_goes_through_socks_by_its_client(proxy, monkeypatch, proxy_url, socks):
+    monkeypatch.setenv("all_proxy", proxy_url)
+    assert answers._is_behind_socks("https://cdn.example/x") is socks
 
 
 def test_certificates_are_those_of_the_environment(encrypted, authority):
@@ -220,7 +292,7 @@ def test_a_client_that_the_user_gives_to_the_hub_is_used_for_all_of_it(tmp_path,
         hub.extensions.append(lambda request: seen.append((request.path, request.headers.get("x-mine"))))
         monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.endpoint)
         if of_user:
-            client = answers._http_library().Client
+            client = connections.http_library().Client
             huggingface_hub.set_client_factory(lambda: client(headers={"x-mine": "yes"}))
         try:
             file = RemoteFile(f"{hub.endpoint}/datasets/ORG/NAME/resolve/main", "x.tar")

@@ -198,7 +198,7 @@ def test_errors_show_no_credentials(hub, file, status):
     assert "SECRET" not in f"{caught.value} {signed!r}"
 
 
-@pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "/x", "http://[x"])
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "/x", "http://[x", "http://127.0.0.1:99999/x"])
 def test_redirections_show_no_credentials(odd, target):
     odd.answer = 302, {"Location": target, "Content-Length": "0"}, b""
     with pytest.raises(OSError, match="redirects") as caught:
@@ -255,6 +255,25 @@ def test_another_range_than_was_asked_for_is_refused(odd, given):
     odd.answer = 206, {"Content-Range": given, "Content-Length": "10"}, DATA[10:20]
     with pytest.raises(OSError, match="asked for bytes 10-19, the server gave"):
         fetch_range(odd.file, 10, 20)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "error"),
+    [
+        (404, "Content-Length", FileNotFoundError),
+        (200, "Content-Length", OSError),
+        (206, "Content-Range", OSError),
+        (416, "Content-Range", None),
+    ],
+)
+def test_numbers_that_are_none(odd, status, header, error):
+    digits = "9" * 5000
+    odd.answer = status, {header: digits if header == "Content-Length" else f"bytes */{digits}"}, b""
+    if error is None:
+        assert fetch_range(odd.file, 10, 20) == b""
+    else:
+        with pytest.raises(error):
+            fetch_range(odd.file, 10, 20)
 
 
 def test_more_than_was_announced_is_refused(odd):

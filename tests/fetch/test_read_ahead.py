@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from property_profiles import examples
 from xxhash import xxh3_64_intdigest
 
-from audio_flan.fetch.read_ahead import ReadAhead, read_ahead
+from audio_flan.fetch.read_ahead import ReadAhead, check_clip, read_ahead
 from audio_flan.fetch.remote import RemoteFile
-from audio_flan.fetch.runs import MAX_GAP_BYTES, Run
+from audio_flan.fetch.runs import MAX_GAP_BYTES, Run, clip_bytes, runs_of
 from audio_flan.fetch.window import MAX_WINDOW_BYTES, WASTE, Account, extra_bytes
 from audio_flan.waveform import ClipError, ClipFault
 
@@ -210,6 +210,75 @@ def test_what_comes_anew_is_checked_anew():
     shards.files[file] = bytes(len(shards.files[file]))
     with pytest.raises(ClipError, match="xxh3"):
         ahead.clip(file, offset, nbytes, right)
+
+
+def test_what_was_found_right_counts_for_these_bytes_alone(monkeypatch):
+    """While a thread computes a hash, others let go of the bytes, and wrong ones come in their place."""
+    shards = Shards([1000] * 3)
+    file, offset, nbytes = shards.clips[0][0]
+    right = xxh3_64_intdigest(shards.files[file][offset : offset + nbytes])
+    ahead = ReadAhead(shards.fetch)
+
+    def fetch_all():
+        for run in ahead.claim(runs(shards.clips[0])):
+            ahead.fetch_claimed(run)
+
+    def interrupted(data, xxh3):
+        check_clip(data, xxh3)
+        ahead.forget(file, offset, nbytes)
+        shards.files[file] = bytes(len(shards.files[file]))
+        fetch_all()
+
+    fetch_all()
+    with monkeypatch.context() as patches:
+        patches.setattr("audio_flan.fetch.read_ahead.check_clip", interrupted)
+        ahead.clip(file, offset, nbytes, right)
+    with pytest.raises(ClipError, match="xxh3"):
+        ahead.clip(file, offset, nbytes, right)
+
+
+@pytest.mark.parametrize("size", [600, 100_000])
+@pytest.mark.parametrize("unread", [0, 1])
+def test_what_was_read_to_its_last_clip_is_let_go_of(size, unread):
+    shards = Shards([size] * 400)
+    clips = shards.clips[0]
+    budget = int(1.05 * sum(run.stop - run.start for run in runs_of(runs(clips[:390]))))
+    ahead = ReadAhead(shards.fetch, budget)
+    claimed = ahead.claim(runs(clips[:390]))
+    for run in claimed:
+        ahead.fetch_claimed(run)
+    for clip in clips[: 390 - unread]:
+        shards.read(ahead, clip)
+    for run in claimed:
+        ahead.release(run)
+        ahead.let_go_of_spent(run)
+    held = [run for run in claimed if ahead.holds(run)]
+    assert (claimed[-1] in held) or not unread
+    assert sum(run.stop - run.start for run in held[: len(held) - unread]) <= budget // 2
+    requests = shards.requests
+    for clip in clips[390 - unread : 390]:
+        shards.read(ahead, clip)
+    assert shards.requests == requests
+
+
+def test_of_little_nothing_is_let_go_of():
+    shards = Shards([100_000] * 10)
+    ahead = ReadAhead(shards.fetch, budget_bytes=3_000_000)
+    (run,) = ahead.claim(runs(shards.clips[0]))
+    ahead.fetch_claimed(run)
+    for clip in shards.clips[0]:
+        shards.read(ahead, clip)
+    ahead.let_go_of_spent(run)
+    assert ahead.holds(run)
+
+
+@given(sizes, st.integers(1, 3), st.data())
+def test_bytes_of_clips_in_runs(sizes, count, data):
+    shards = Shards(sizes, count)
+    wanted = data.draw(st.lists(st.sampled_from([clip for own in shards.clips for clip in own]), unique=True))
+    found = clip_bytes(runs_of(runs(wanted)), runs(wanted))
+    assert sum(found.values()) == sum(clip[2] for clip in wanted)
+    assert all(nbytes <= run.stop - run.start for run, nbytes in found.items())
 
 
 def test_threads_share_blocks_and_wait_for_each_other():

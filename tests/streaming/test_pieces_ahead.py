@@ -2,6 +2,7 @@
 
 from collections import deque
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ PIECE = 8_000_000
 MOST = 6
 
 
-def run(window, pieces, *, latency_s, line, each, consumer):
+def run(window, pieces, *, latency_s, line, each, consumer, pause_at=None):
     """Let a consumer take pieces that come over a line; return the seconds and the width at each turn.
 
     All that are on their way share what the line has a second, up to what each connection has.
@@ -42,10 +43,11 @@ def run(window, pieces, *, latency_s, line, each, consumer):
         widths.append(window.pieces)
         wait()
         coming.popleft()
+        works_s = PIECE / consumer + (number == pause_at)
         if coming:
-            wait(now_s + PIECE / consumer)
+            wait(now_s + works_s)
         else:
-            now_s += PIECE / consumer
+            now_s += works_s
     return now_s, widths
 
 
@@ -65,6 +67,15 @@ def test_connections_with_limits_of_their_own_are_used_all():
     assert widths[-1] == MOST
     alone = run(PiecesAhead(2), 60, latency_s=0.1, line=1e9, each=50e6, consumer=1e9)[0]
     assert seconds < 0.5 * alone
+
+
+@pytest.mark.parametrize("pause_at", [16, 20, 30])
+def test_a_pause_is_not_the_lines_fault_for_long(pause_at):
+    line = {"latency_s": 0.1, "line": 1e9, "each": 50e6, "consumer": 1e9}
+    undisturbed, _ = run(PiecesAhead(MOST), 400, **line)
+    seconds, widths = run(PiecesAhead(MOST), 400, **line, pause_at=pause_at)
+    assert widths[-1] == MOST
+    assert seconds - 1 < 1.3 * undisturbed
 
 
 @given(
