@@ -172,7 +172,8 @@ def _first(results: Results) -> Iterator[str]:
         for seconds, of in remote.items()
         if of
     ]
-    yield from ("", "`audio_flan.stream` over HTTP:", "", *_markdown((["", "s", "requests"], rows)))
+    if rows:
+        yield from ("", "`audio_flan.stream` over HTTP:", "", *_markdown((["", "s", "requests"], rows)))
 
 
 def _table(runs: Runs, columns: Mapping[str, Callable[[Runs, str], str]]) -> Table:
