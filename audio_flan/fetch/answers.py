@@ -107,7 +107,7 @@ def _by_hub_client(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
     except library.HTTPError as error:
         raise TransientError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
     except library.InvalidURL as error:  # it looks at a redirection that it is not to follow
-        raise not_an_address(url, error) from error
+        raise not_an_address(url) from error
 
 
 def _client_is_default() -> bool:
@@ -154,6 +154,9 @@ def _straight(url: str, headers: Mapping[str, str]) -> Iterator[Answer]:
             yield Answer(response.status, response.reason or "", response.headers, response.read)
         finally:
             _finish(response)
+    except exceptions.LocationParseError:  # says what it was given, which may hold a password
+        shown = without_credentials(url)
+        raise OSError(f"{shown}, or the proxy that the environment names for it, is no address") from None
     except exceptions.LocationValueError as error:
         raise OSError(f"{without_credentials(url)} cannot be asked for: {error}") from error
     except exceptions.HTTPError as error:
@@ -190,7 +193,6 @@ def _is_behind_socks(url: str) -> bool:
     return (_proxy_for(url) or "").startswith("socks")
 
 
-def not_an_address(url: str, error: Exception) -> OSError:
-    """Return the error for a server that redirects to what is no address."""
-    shown = without_credentials(url)
-    return OSError(f"{shown} redirects to what is no address, which is not followed: {error}")
+def not_an_address(url: str) -> OSError:
+    """Return the error for a server that redirects to what is no address, and may hold a password."""
+    return OSError(f"{without_credentials(url)} redirects to what is no address, which is not followed")

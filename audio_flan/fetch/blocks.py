@@ -117,6 +117,7 @@ class Blocks:
                 block.handed_out |= self._held[file, begin].handed_out
                 self._drop(file, begin)
         block.handed_out_bytes = sum(block.handed_out.values())
+        block.wanted_bytes += block.handed_out_bytes if wanted_bytes else 0
         self._held[file, start] = block
         starts = self._starts.setdefault(file, [])
         starts.insert(bisect_left(starts, start), start)
@@ -165,11 +166,14 @@ class Blocks:
     def drop_spent(self, file: Hashable, start: int) -> None:
         """Let go of the block that begins at `start` if all clips that it was fetched for were handed out.
 
-        Nothing while less than half of the budget is used.
+        Nothing while less than half of the budget is used, nor one with much between those clips: others may
+        want it.
         """
         block = self._held.get((file, start))
-        is_spent = block is not None and 0 < block.wanted_bytes <= block.handed_out_bytes
-        if is_spent and 2 * (self._nbytes + self._reserved_bytes) > self.budget_bytes:
+        if block is None or 2 * (self._nbytes + self._reserved_bytes) <= self.budget_bytes:
+            return
+        is_dense = 4 * block.handed_out_bytes >= 3 * len(block.data)
+        if is_dense and 0 < block.wanted_bytes <= block.handed_out_bytes:
             self._drop(file, start)
 
     def trim(self, file: Hashable, start: int) -> int:

@@ -195,8 +195,8 @@ def _redirected(url: str, location: str) -> str:
         target = urljoin(url, location)
         schemes = urlsplit(url).scheme, urlsplit(target).scheme
         _ = urlsplit(target).port  # a number that is none is an error
-    except ValueError as error:
-        raise not_an_address(url, error) from error
+    except ValueError:
+        raise not_an_address(url) from None
     if schemes[1] not in ("http", "https") or schemes == ("https", "http"):
         shown = without_credentials(url)
         raise OSError(f"{shown} redirects to an address of the kind {schemes[1]!r}, which is not followed")
@@ -211,7 +211,7 @@ def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
     if text:
         try:
             then = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
     limit = _RATE_LIMIT.search(headers.get("ratelimit", ""))

@@ -9,7 +9,8 @@ _BUSY: Final = 3
 _MEASURED: Final = 2
 """So many times as there are pieces: those that are asked for together come together."""
 _SETTLED: Final = 32
-"""Turns for which a width stays that no wider one was better than: the consumer may have paused."""
+"""Turns for which a width stays; then it is found anew, from one piece less on: what was measured may have
+been a pause of the consumer."""
 _PAYS: Final = 1.15
 """One more piece is worth its memory if bytes come so much faster."""
 
@@ -52,13 +53,16 @@ class PiecesAhead:
         """
         if self.pieces < min(_BUSY, self._most):
             self.pieces += is_late
-        elif self.pieces < self._most:
+        elif self._most > _BUSY:
             self._measure(now_s, nbytes, is_late=is_late)
 
     def _measure(self, now_s: float, nbytes: int, *, is_late: bool) -> None:
         """Note a piece; after some of them, if any was late, have one more, or settle for one less."""
         self._turns += 1
-        if self._turns <= self.pieces:  # it was asked for when there were fewer
+        if self._turns == 0:
+            self.pieces = max(_BUSY, self.pieces - 1)
+            self._rate_with_less = 0.0
+        if self._turns <= self.pieces:  # it was asked for when there were others
             self._since_s, self._nbytes, self._is_late = now_s, 0, False
             return
         self._nbytes += nbytes
@@ -66,11 +70,13 @@ class PiecesAhead:
         if self._turns < (1 + _MEASURED) * self.pieces:
             return
         rate = self._nbytes / max(now_s - self._since_s, 1e-9)
-        if self._is_late and rate < _PAYS * self._rate_with_less:
-            self.pieces -= 1
-            self._rate_with_less, self._turns = 0.0, -_SETTLED
+        self._turns = 0
+        if not self._is_late:
             return
-        if self._is_late:
+        pays = rate >= _PAYS * self._rate_with_less
+        if pays and self.pieces < self._most:
             self._rate_with_less = rate
             self.pieces += 1
-        self._turns = 0
+            return
+        self.pieces -= not pays
+        self._turns = -_SETTLED

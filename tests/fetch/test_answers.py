@@ -250,6 +250,13 @@ def test_a_proxy_without_a_scheme(proxy, server, monkeypatch):
     assert len(proxy.seen) == 1
 
 
+def test_a_proxy_whose_password_is_not_quoted_is_not_shown(server, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://me:SECRET/x@127.0.0.1:1")
+    with pytest.raises(OSError, match="the proxy that the environment names for it, is no address") as caught:
+        fetch_range(RemoteFile(server.root, "x"), 0, 10)
+    assert "SECRET" not in str(caught.value)
+
+
 def test_a_proxy_that_is_none(proxy, server, monkeypatch):
     monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
     with pytest.raises(OSError, match="unsupported scheme socks5"):

@@ -198,7 +198,7 @@ def test_errors_show_no_credentials(hub, file, status):
     assert "SECRET" not in f"{caught.value} {signed!r}"
 
 
-@pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "/x", "http://[x", "http://127.0.0.1:99999/x"])
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "/x", "http://[x", "http://me:SECRET/x@127.0.0.1/"])
 def test_redirections_show_no_credentials(odd, target):
     odd.answer = 302, {"Location": target, "Content-Length": "0"}, b""
     with pytest.raises(OSError, match="redirects") as caught:
@@ -334,6 +334,7 @@ def test_of_other_file_systems_the_end_of_a_file_is_cached_too(tmp_path):
         ({}, None),
         ({"retry-after": "7"}, 7.0),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, None),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
         ({"ratelimit": '"api";r=0;t=55'}, 55.0),
         ({"ratelimit": '"api";r=12;t=55'}, None),

@@ -237,7 +237,7 @@ def test_what_was_found_right_counts_for_these_bytes_alone(monkeypatch):
         ahead.clip(file, offset, nbytes, right)
 
 
-@pytest.mark.parametrize("size", [600, 100_000])
+@pytest.mark.parametrize("size", [5_000, 100_000])
 @pytest.mark.parametrize("unread", [0, 1])
 def test_what_was_read_to_its_last_clip_is_let_go_of(size, unread):
     shards = Shards([size] * 400)
@@ -257,6 +257,31 @@ def test_what_was_read_to_its_last_clip_is_let_go_of(size, unread):
     assert sum(run.stop - run.start for run in held[: len(held) - unread]) <= budget // 2
     requests = shards.requests
     for clip in clips[390 - unread : 390]:
+        shards.read(ahead, clip)
+    assert shards.requests == requests
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_what_lies_between_clips_that_were_read_is_not_let_go_of(before):
+    """Other rows want it; or it was read before, and clips around it were not."""
+    shards = Shards([60_000] * 40)
+    even, odd = shards.clips[0][::2], shards.clips[0][1::2]
+    ahead = ReadAhead(shards.fetch, budget_bytes=3_000_000)
+    if before:
+        for clip in odd:
+            for run in ahead.claim(runs([clip])):
+                ahead.fetch_claimed(run)
+            shards.read(ahead, clip)
+    claimed = ahead.claim(runs(even))
+    for run in claimed:
+        ahead.fetch_claimed(run)
+    for clip in even[: 2 if before else None]:
+        shards.read(ahead, clip)
+    for run in claimed:
+        ahead.release(run)
+        ahead.let_go_of_spent(run)
+    requests = shards.requests
+    for clip in shards.clips[0][:39]:
         shards.read(ahead, clip)
     assert shards.requests == requests
 
