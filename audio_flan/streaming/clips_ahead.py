@@ -1,6 +1,5 @@
 """Rows of a remote root, and the clips of those that come next on their way."""
 
-import time
 from collections import deque
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from audio_flan.fetch.prefetch import Prefetch
 from audio_flan.fetch.runs import Run
 from audio_flan.records.schema import AUDIO_COLUMNS
 from audio_flan.shards import CellError
-from audio_flan.streaming.pieces_ahead import PiecesAhead
 from audio_flan.streaming.rows import Place, Row
 from audio_flan.streaming.shard_rows import ShardRows
 
@@ -23,6 +21,8 @@ _SHUFFLED_PIECE_BYTES: Final = 24 << 20
 """Rows come from many places at once: clips that lie close together are in the same piece if it is large."""
 _AHEAD_BYTES: Final = 48 << 20
 """Bytes of clips that are in memory for rows to come, or on their way, at a time."""
+_FEW_PIECES: Final = 2
+"""The one that is given out and the next: what came long ago has left the processor's cache."""
 _LONG_RUN_BYTES: Final = 1 << 20
 """Clips of such a run are those that rows are ordered by: rows that share one are together."""
 
@@ -53,8 +53,9 @@ class ClipsAhead:
     """Gives rows one after the other; clips of the next ones are fetched meanwhile. Use it with ``with``.
 
     The first row goes alone, so that the first sound comes early. Then rows go in pieces, whose clips are
-    fetched together: while one is given out, those of the following ones are on their way, of as many as
-    `PiecesAhead` says. Each piece is twice as large as the one before, up to a limit.
+    fetched together: while one is given out, those of the following ones are on their way. Each piece is
+    twice as large as the one before, up to a limit. From then on there is one more on its way each time that
+    the consumer has come to a piece before its clips have.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ class ClipsAhead:
         self._prefetch = Prefetch()
         self._last_runs: list[Run] = []
         """Those of the piece given out last, which the next one may share clips with."""
-        self._ahead = PiecesAhead(_AHEAD_BYTES // self._piece_bytes)
+        self._ahead_bytes = _FEW_PIECES * self._piece_bytes
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +88,7 @@ class ClipsAhead:
             held += piece.nbytes
             self._want(waiting)
             # What the next piece may take has to fit in.
-            while len(waiting) > 1 and held + piece.limit > self._room(piece.limit):
+            while len(waiting) > 1 and held + piece.limit > min(self._ahead_bytes, 4 * piece.limit):
                 held -= waiting[0].nbytes
                 yield from self._given(waiting)
         while waiting:
@@ -96,20 +97,14 @@ class ClipsAhead:
     def _given(self, waiting: deque[_Piece]) -> Iterator[StoredRow]:
         """Yield the rows of the first piece; then its room is for those after it."""
         piece = waiting.popleft()
-        if piece.limit == self._piece_bytes:
-            self._ahead.turn(time.monotonic(), piece.nbytes, is_late=not self._prefetch.holds(piece.runs))
+        if piece.limit == self._piece_bytes and not self._prefetch.holds(piece.runs):
+            self._ahead_bytes = min(self._ahead_bytes + self._piece_bytes, _AHEAD_BYTES)
         yield from piece.rows
         self._prefetch.release(piece.runs)
         if self._is_in_order:
             self._prefetch.let_go_of_spent(self._last_runs)
             self._last_runs = [run for run in piece.runs if run.stop - run.start >= _LONG_RUN_BYTES]
         self._want(waiting)
-
-    def _room(self, limit: int) -> int:
-        """Return the bytes of pieces to have at a time, where a piece has up to `limit`."""
-        return min(
-            self._ahead.pieces * self._piece_bytes, 4 * limit if limit < self._piece_bytes else _AHEAD_BYTES
-        )
 
     def _want(self, waiting: deque[_Piece]) -> None:
         """Begin to fetch the clips of pieces, the first ones first, as far as there is room for them."""

@@ -14,10 +14,7 @@ from xxhash import xxh3_64_hexdigest
 from audio_flan.mixing import Plan, PlanError
 from audio_flan.release import Quarantine
 from audio_flan.shards import FileFacts
-from audio_flan.streaming.clips_ahead import (
-    ClipsAhead,
-    StoredRow,
-)
+from audio_flan.streaming.clips_ahead import ClipsAhead, StoredRow
 from audio_flan.streaming.decode_ahead import Job, make_rows
 from audio_flan.streaming.failures import stop_at_failures, warn_of_quarantine
 from audio_flan.streaming.interleave import INTERLEAVE_VERSION
