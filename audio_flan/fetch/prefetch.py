@@ -14,13 +14,19 @@ _REQUESTS_AT_ONCE: Final = 8
 
 
 class Prefetch:
-    """Fetches clips ahead in threads, into the memory that `ShardClip` reads from; to be closed."""
+    """Fetches clips ahead in threads, into the memory that `ShardClip` reads from; to be closed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    requests_at_once : int
+        How many may be on their way at a time.
+    """
+
+    def __init__(self, requests_at_once: int = _REQUESTS_AT_ONCE) -> None:
         self._ahead = read_ahead()
         self._closed = threading.Event()
         self._pool = ThreadPoolExecutor(
-            _REQUESTS_AT_ONCE, "audio-flan-prefetch", stop_retrying_when, (self._closed,)
+            requests_at_once, "audio-flan-prefetch", stop_retrying_when, (self._closed,)
         )
         self._claimed: set[Run] = set()
         """Not begun and not given up yet."""

@@ -143,12 +143,11 @@ class OrderedStream(TorchDataset["_Mark"]):
         """
         order = order or self._order
         self.quarantine = quarantine = Quarantine(QUARANTINE_LIMIT)
-        rows = self._stored_rows(
-            order, share, start, share.own_steps(start, len(order)) if steps is None else steps
-        )
+        own = share.own_steps(start, len(order))
+        rows = self._stored_rows(order, share, start, own if steps is None else steps)
         is_in_order = self.seed is None and self.plan is None
-        ahead = ClipsAhead(self.source, rows, is_in_order=is_in_order) if self._fetches else nullcontext(rows)
-        with ahead as stored:
+        ahead = ClipsAhead(self.source, rows, len(own), is_in_order=is_in_order) if self._fetches else None
+        with ahead or nullcontext(rows) as stored:
             jobs = (
                 Job((step + 1, place), partial(self.source.finished, row, self.wish, place))
                 for step, place, row in stored

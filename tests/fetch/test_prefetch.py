@@ -158,7 +158,7 @@ def rows_of(clips):
 def test_clips_of_any_size_are_fetched_once(hub, tmp_path, count, nbytes):
     clips = shard_of(hub, tmp_path, "audio/a/x.tar", count, nbytes)
     store = open_store(clips[0].root)
-    with ClipsAhead(ShardRows(store, None), rows_of(clips), is_in_order=True) as rows:
+    with ClipsAhead(ShardRows(store, None), rows_of(clips), len(clips), is_in_order=True) as rows:
         for _, _, row in rows:
             ((_, path),) = row["input_audio"]
             assert len(store.clip(path).read()) == nbytes
@@ -170,7 +170,7 @@ def test_in_order_half_of_the_memory_is_enough(hub, tmp_path, is_in_order, used)
     """What was read and lies behind is let go of early; in no order another row may want it."""
     clips = shard_of(hub, tmp_path, "audio/a/x.tar", 400, 500_000)
     store, most = open_store(clips[0].root), 0
-    with ClipsAhead(ShardRows(store, None), rows_of(clips), is_in_order=is_in_order) as rows:
+    with ClipsAhead(ShardRows(store, None), rows_of(clips), len(clips), is_in_order=is_in_order) as rows:
         for _, _, row in rows:
             ((_, path),) = row["input_audio"]
             store.clip(path).read()
@@ -185,7 +185,7 @@ def test_more_is_fetched_ahead_for_who_has_to_wait(hub, tmp_path, monkeypatch, i
     clips = shard_of(hub, tmp_path, "audio/a/x.tar", 150, 1_000_000)
     monkeypatch.setattr(Prefetch, "holds", lambda *_: not is_late)
     store = open_store(clips[0].root)
-    with ClipsAhead(ShardRows(store, None), rows_of(clips), is_in_order=True) as rows:
+    with ClipsAhead(ShardRows(store, None), rows_of(clips), len(clips), is_in_order=True) as rows:
         for _, _, row in islice(rows, 100):
             ((_, path),) = row["input_audio"]
             store.clip(path).read()

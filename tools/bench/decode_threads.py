@@ -2,7 +2,8 @@
 
 Batches of 32 rows, collated flat with lengths, in one process. The loops take turns, several rounds; a ratio
 is the median of the ratios of its rounds. What two processors are worth on this machine at this moment is
-measured in each round as well: bytes in memory, decoded by one process and by two.
+measured in each round as well: bytes in memory, decoded by one process and by two. As WAV is hardly more than
+copied, so is how fast one process and two copy memory.
 """
 
 import argparse
@@ -30,6 +31,8 @@ from audio_flan.waveform import BytesSource, LazyAudio
 
 PACKAGES = ("audio-flan", "numpy", "soundfile", "miniaudio", "pyarrow")
 ROWS_PER_BATCH = 32
+COPIED_BYTES = 160_000_000
+"""At a time: far more than the processor's cache holds."""
 SOUNDFILE, OURS = "soundfile, bytes in memory", "our decoders, bytes in memory"
 ONE, TWO = "only decoded, 1 process", "only decoded, 2 processes"
 STREAM, AHEAD_1, AHEAD_2 = "stream", "stream, 1 thread ahead", "stream, 2 threads ahead"
@@ -106,6 +109,26 @@ def _decode(clips: list[bytes]) -> float:
     return time.perf_counter() - start
 
 
+def copy_rates(rounds: int) -> dict[str, float]:
+    """Return the bytes per second that one process copies, and two together; and the ratio of the rounds."""
+    found: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for count, rates in found.items():
+            with multiprocessing.get_context("fork").Pool(count) as pool:
+                rates.append(sum(pool.map(_copy_rate, range(count), chunksize=1)))
+    ratio = statistics.median(two / one for one, two in zip(found[1], found[2], strict=True))
+    return {str(count): statistics.median(rates) for count, rates in found.items()} | {"2 / 1": ratio}
+
+
+def _copy_rate(_: int) -> float:
+    source = np.ones(COPIED_BYTES, np.uint8)
+    target = np.zeros_like(source)
+    start = time.perf_counter()
+    for _ in range(10):
+        np.copyto(target, source)
+    return 10 * COPIED_BYTES / (time.perf_counter() - start)
+
+
 def _turns(loops: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     for loop in loops.values():  # warm the page cache and the imports
@@ -135,6 +158,11 @@ def as_markdown(results: dict[str, Any], options: argparse.Namespace) -> str:
         "",
         "Clips of 2-15 s, indexed form, shuffled, batches of 32 rows, flat with lengths, one process.",
     ]
+    memory = results["copied_bytes_per_second"]
+    one, two = memory["1"] / 1e9, memory["2"] / 1e9
+    lines.append(
+        f"One process copies {one:.1f} GB of memory per second, two {two:.1f}: {memory['2 / 1']:.2f} of one."
+    )
     formats = results["formats"]
     for title, what in (("Clips per second", "clips_per_second"), ("Ratios", "ratios")):
         names = list(next(iter(formats.values()))[what])
@@ -173,6 +201,7 @@ def main() -> None:
             )
     finally:
         shutil.rmtree(work)
+    results["copied_bytes_per_second"] = copy_rates(options.rounds)
     results["load"] += f", {os.getloadavg()[0]:.1f}"
     print(json.dumps(results, indent=1))
     if options.json:
