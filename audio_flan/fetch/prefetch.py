@@ -8,25 +8,22 @@ from typing import Final, Self
 from audio_flan.fetch.clip import ShardClip
 from audio_flan.fetch.read_ahead import read_ahead
 from audio_flan.fetch.retry import stop_retrying_when
-from audio_flan.fetch.runs import Run
+from audio_flan.fetch.runs import LONG_RUN_BYTES, Run
 
 _REQUESTS_AT_ONCE: Final = 8
+_LONG_REQUESTS_AT_ONCE: Final = 3
+"""They share the line, and the first one is wanted first."""
 
 
 class Prefetch:
-    """Fetches clips ahead in threads, into the memory that `ShardClip` reads from; to be closed.
+    """Fetches clips ahead in threads, into the memory that `ShardClip` reads from; to be closed."""
 
-    Parameters
-    ----------
-    requests_at_once : int
-        How many may be on their way at a time.
-    """
-
-    def __init__(self, requests_at_once: int = _REQUESTS_AT_ONCE) -> None:
+    def __init__(self) -> None:
         self._ahead = read_ahead()
         self._closed = threading.Event()
-        self._pool = ThreadPoolExecutor(
-            requests_at_once, "audio-flan-prefetch", stop_retrying_when, (self._closed,)
+        self._short, self._long = (
+            ThreadPoolExecutor(most, "audio-flan-prefetch", stop_retrying_when, (self._closed,))
+            for most in (_REQUESTS_AT_ONCE, _LONG_REQUESTS_AT_ONCE)
         )
         self._claimed: set[Run] = set()
         """Not begun and not given up yet."""
@@ -57,7 +54,8 @@ class Prefetch:
         try:
             self._claimed.update(claimed)
             for run in claimed:
-                self._runs[self._pool.submit(self._fetch, run)] = run
+                pool = self._long if run.stop - run.start >= LONG_RUN_BYTES else self._short
+                self._runs[pool.submit(self._fetch, run)] = run
         except BaseException:  # no thread can be started
             self._give_up(claimed)
             raise
@@ -84,7 +82,10 @@ class Prefetch:
         """Give up what has not begun, wait for the requests that are out, let go of what nobody has read."""
         self._closed.set()
         try:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            for pool in (self._short, self._long):
+                pool.shutdown(wait=False, cancel_futures=True)
+            for pool in (self._short, self._long):
+                pool.shutdown(wait=True)
         finally:
             self._give_up(tuple(self._claimed))
             for run in self._runs.values():

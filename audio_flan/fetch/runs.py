@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 from audio_flan.fetch.remote import RemoteFile
 
 MAX_RUN_BYTES: Final = 8 << 20
+LONG_RUN_BYTES: Final = 1 << 20
+"""From so much on it is the line that takes the time, and not the answer's coming."""
 MAX_GAP_BYTES: Final = 64 << 10
 """Between two clips so much is fetched in vain rather than asked for apart."""
 

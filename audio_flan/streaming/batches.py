@@ -156,7 +156,10 @@ class Batches(TorchDataset["_Mark"]):
         worker, workers = loader_worker()
         first = worker if mark.workers is None else workers - 1
         steps = self._steps(islice(self._plan(mark), first, None, workers), planned)
-        with closing(self.stream.walk(self.stream.share, mark.start, steps)) as rows:
+        share = self.stream.share
+        rows_left = share.steps(mark.start, self.stream.total) - mark.rows + len(mark.waiting)
+        # Workers have about as many rows each.
+        with closing(self.stream.walk(share, mark.start, steps, count=rows_left // workers)) as rows:
             for _, row in rows:
                 made += 1
                 if row is not None:

@@ -14,7 +14,7 @@ from xxhash import xxh3_64_hexdigest
 from audio_flan.mixing import Plan, PlanError
 from audio_flan.release import Quarantine
 from audio_flan.shards import FileFacts
-from audio_flan.streaming.clips_ahead import ClipsAhead, StoredRow
+from audio_flan.streaming.clips_ahead import ClipsAhead
 from audio_flan.streaming.decode_ahead import Job, make_rows
 from audio_flan.streaming.failures import stop_at_failures, warn_of_quarantine
 from audio_flan.streaming.interleave import INTERLEAVE_VERSION
@@ -24,6 +24,7 @@ from audio_flan.streaming.ledger_file import LEDGER_VERSION, LedgerHeader
 from audio_flan.streaming.mixed_order import MixedOrder
 from audio_flan.streaming.order import ORDER_VERSION, SHORT_RUNS, WHOLE_GROUPS, Numbers, Order
 from audio_flan.streaming.part_order import PartOrder
+from audio_flan.streaming.pieces import StoredRow
 from audio_flan.streaming.row_groups import RowGroups
 from audio_flan.streaming.rows import QUARANTINE_LIMIT, Place, Row, Wish
 from audio_flan.streaming.shard_rows import ShardRows, columns_to_read
@@ -126,6 +127,7 @@ class OrderedStream(TorchDataset["_Mark"]):
         start: int,
         steps: Iterable[int] | None = None,
         *,
+        count: int | None = None,
         order: PartOrder | None = None,
     ) -> Generator[tuple[int, Row | None], None, None]:
         """Yield the rows of a share from a position on, with the steps made; None for one that is skipped.
@@ -138,6 +140,8 @@ class OrderedStream(TorchDataset["_Mark"]):
         start : int
         steps : iterable of int, optional
             Steps to make, in any order; None for those of the share.
+        count : int, optional
+            How many steps there are, about; None for as many as the share has.
         order : PartOrder, optional
             By default that of the epoch at which the stream is when the first row is asked for.
         """
@@ -146,8 +150,9 @@ class OrderedStream(TorchDataset["_Mark"]):
         own = share.own_steps(start, len(order))
         rows = self._stored_rows(order, share, start, own if steps is None else steps)
         is_in_order = self.seed is None and self.plan is None
-        ahead = ClipsAhead(self.source, rows, len(own), is_in_order=is_in_order) if self._fetches else None
-        with ahead or nullcontext(rows) as stored:
+        count = len(own) if count is None else count
+        ahead = ClipsAhead(self.source, rows, count, is_in_order=is_in_order) if self._fetches else None
+        with nullcontext(rows) if ahead is None else ahead as stored:
             jobs = (
                 Job((step + 1, place), partial(self.source.finished, row, self.wish, place))
                 for step, place, row in stored

@@ -17,12 +17,13 @@ from audio_flan.fetch import ShardClip, open_store
 from audio_flan.fetch.prefetch import Prefetch
 from audio_flan.fetch.read_ahead import BUDGET_BYTES, read_ahead
 from audio_flan.fetch.remote import RemoteFile
-from audio_flan.fetch.runs import MAX_GAP_BYTES, MAX_RUN_BYTES, Run, runs_of
+from audio_flan.fetch.runs import LONG_RUN_BYTES, MAX_GAP_BYTES, MAX_RUN_BYTES, Run, runs_of
 from audio_flan.fetch.window import WASTE
 from audio_flan.release import Quarantine
 from audio_flan.shards import Cell
-from audio_flan.streaming.clips_ahead import ClipsAhead, StoredRow
+from audio_flan.streaming.clips_ahead import ClipsAhead
 from audio_flan.streaming.decode_ahead import Job, make_rows
+from audio_flan.streaming.pieces import LAST_BYTES, StoredRow
 from audio_flan.streaming.rows import Ahead, Place
 from audio_flan.streaming.shard_rows import ShardRows
 
@@ -215,6 +216,32 @@ def test_who_leaves_does_not_wait_for_a_busy_server(hub, tmp_path):
     assert len(hub.log) <= 8  # each thread has asked once
     hub.heal()
     assert [len(clip.read()) for clip in clips] == [5_000_000] * 20
+
+
+@pytest.mark.parametrize(("nbytes", "at_once"), [(LONG_RUN_BYTES, 3), (LONG_RUN_BYTES - 1, 8)])
+def test_few_long_requests_and_more_short_ones_are_on_their_way(hub, tmp_path, nbytes, at_once):
+    """Long ones share the line, and the first is wanted first; short ones wait for the server."""
+    clips = [clip for number in range(12) for clip in shard_of(hub, tmp_path, f"x{number}", 1, nbytes)]
+    hub.fail(503, "*x*", times=1000, retry_after=300)
+    with Prefetch() as prefetch:
+        prefetch.want(clips)
+        while len(hub.log) < at_once:
+            threading.Event().wait(0.01)
+        threading.Event().wait(0.2)
+        assert len(hub.log) == at_once
+
+
+def test_the_last_pieces_are_small(hub, tmp_path):
+    clips = shard_of(hub, tmp_path, "audio/a/x.tar", 400, 200_000)
+    store = open_store(clips[0].root)
+    with ClipsAhead(ShardRows(store, None), rows_of(clips), len(clips), is_in_order=True) as rows:
+        for _, _, row in rows:
+            ((_, path),) = row["input_audio"]
+            store.clip(path).read()
+    fetched = [each.nbytes for each in hub.log]
+    assert max(fetched) > 7_000_000
+    assert max(fetched[-3:]) <= LAST_BYTES
+    assert len(fetched) <= 1.2 * 80_000_000 / 8e6 + 20
 
 
 def test_a_stream_that_is_left_does_not_wait_for_a_busy_server(indexed_root, hub):

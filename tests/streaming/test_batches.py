@@ -13,6 +13,7 @@ from marks import quick
 
 import audio_flan
 from audio_flan.streaming.batch_plan import BatchRule, Planner
+from audio_flan.streaming.ordered import OrderedStream
 
 RULES = {
     "rows": {"batch_size": 3},
@@ -285,3 +286,22 @@ def test_the_state_after_batches_is_right_without_workers_too(indexed_root):
     last = batches(indexed_root, "rows")
     last.load_state_dict(resumed.state_after(2))
     assert names(last) == whole[6:]
+
+
+@pytest.mark.parametrize("rule", [{"batch_size": 3}, {"max_seconds": 20, "buckets": [2, 5]}])
+def test_what_fetches_ahead_is_told_how_many_rows_are_left(indexed_root, rule, monkeypatch):
+    counts, walk = [], OrderedStream.walk
+
+    def noting_walk(stream, *args, count, **options):
+        counts.append(count)
+        return walk(stream, *args, count=count, **options)
+
+    monkeypatch.setattr(OrderedStream, "walk", noting_walk)
+    stream = audio_flan.stream(indexed_root, "speech")
+    made = audio_flan.batches(stream, **rule)
+    given = sum(len(batch) for batch in islice(made, 4))
+    resumed = audio_flan.batches(audio_flan.stream(indexed_root, "speech"), **rule)
+    resumed.load_state_dict(made.state_dict())
+    left = sum(len(batch) for batch in resumed)
+    assert given + left == len(stream)
+    assert counts == [len(stream), left]

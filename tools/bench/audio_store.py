@@ -2,8 +2,8 @@
 
 Look-ups are measured in a fresh process over generated tables of ids, which have no clips; with `--keep` the
 tables stay for another run. Clips of real size are read in a random order, the loops taking turns, from the
-page cache and from the disk, for which the system lets go of the shards before each loop. A ratio is the
-median of the ratios of its rounds.
+page cache and from the disk, for which the system is told to let go of the shards before each loop: it does
+for files of a disk, and not for those of a tmpfs. A ratio is the median of the ratios of its rounds.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Batches of 32 rows, collated flat with lengths, in one process. The loops take turns, several rounds; a ratio
 is the median of the ratios of its rounds. What two processors are worth on this machine at this moment is
 measured in each round as well: bytes in memory, decoded by one process and by two. As WAV is hardly more than
-copied, so is how fast one process and two copy memory.
+copied, how fast one process and two copy memory is measured at the end.
 """
 
 import argparse
@@ -33,6 +33,7 @@ PACKAGES = ("audio-flan", "numpy", "soundfile", "miniaudio", "pyarrow")
 ROWS_PER_BATCH = 32
 COPIED_BYTES = 160_000_000
 """At a time: far more than the processor's cache holds."""
+COPIES = 20
 SOUNDFILE, OURS = "soundfile, bytes in memory", "our decoders, bytes in memory"
 ONE, TWO = "only decoded, 1 process", "only decoded, 2 processes"
 STREAM, AHEAD_1, AHEAD_2 = "stream", "stream, 1 thread ahead", "stream, 2 threads ahead"
@@ -110,23 +111,35 @@ def _decode(clips: list[bytes]) -> float:
 
 
 def copy_rates(rounds: int) -> dict[str, float]:
-    """Return the bytes per second that one process copies, and two together; and the ratio of the rounds."""
+    """Return the bytes per second that one process copies, and two at the same time; and their ratio."""
     found: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
         for count, rates in found.items():
-            with multiprocessing.get_context("fork").Pool(count) as pool:
-                rates.append(sum(pool.map(_copy_rate, range(count), chunksize=1)))
+            rates.append(sum(_copy_together(count)))
     ratio = statistics.median(two / one for one, two in zip(found[1], found[2], strict=True))
     return {str(count): statistics.median(rates) for count, rates in found.items()} | {"2 / 1": ratio}
 
 
-def _copy_rate(_: int) -> float:
+def _copy_together(count: int) -> list[float]:
+    context = multiprocessing.get_context("fork")
+    barrier, found = context.Barrier(count), context.SimpleQueue()
+    processes = [context.Process(target=_copy, args=(barrier, found)) for _ in range(count)]
+    for process in processes:
+        process.start()
+    rates = [found.get() for _ in processes]
+    for process in processes:
+        process.join()
+    return rates
+
+
+def _copy(barrier: Any, found: Any) -> None:
     source = np.ones(COPIED_BYTES, np.uint8)
     target = np.zeros_like(source)
+    barrier.wait()
     start = time.perf_counter()
-    for _ in range(10):
+    for _ in range(COPIES):
         np.copyto(target, source)
-    return 10 * COPIED_BYTES / (time.perf_counter() - start)
+    found.put(COPIES * COPIED_BYTES / (time.perf_counter() - start))
 
 
 def _turns(loops: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
