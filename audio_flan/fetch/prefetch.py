@@ -83,9 +83,7 @@ class Prefetch:
         self._closed.set()
         try:
             for pool in (self._short, self._long):
-                pool.shutdown(wait=False, cancel_futures=True)
-            for pool in (self._short, self._long):
-                pool.shutdown(wait=True)
+                pool.shutdown(wait=True, cancel_futures=True)
         finally:
             self._give_up(tuple(self._claimed))
             for run in self._runs.values():
