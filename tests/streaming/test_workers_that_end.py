@@ -86,6 +86,16 @@ def running(tmp_path, script, *arguments):
     assert not [name for name in new if any(f"_{pid}_" in name for pid in (process.pid, *seen))]
 
 
+def is_over(pid):
+    """Whether a killed process has ended, for its parent too; threads of it may outlive its first one."""
+    process = Path("/proc", str(pid))
+    try:
+        is_zombie = (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return is_zombie and len(list((process / "task").iterdir())) == 1
+    except (FileNotFoundError, ProcessLookupError):
+        return True  # waited for by a fork server
+
+
 def wait_for(happened, seconds=30):
     deadline = time.monotonic() + seconds
     while not happened():
@@ -122,7 +132,12 @@ def test_a_worker_that_is_killed_ends_the_loader(indexed_root, tmp_path, start):
     with running(tmp_path, LOADER, indexed_root, start) as (process, seen):
         seen |= {int(pid) for pid in process.stdout.readline().split()}
         worker = min(seen)
+        # The loader waits meanwhile: the connections of a killed process end before it does, and torch that
+        # reads from one just then says ConnectionResetError and nothing of the worker.
+        os.kill(process.pid, signal.SIGSTOP)
         os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: is_over(worker))
+        os.kill(process.pid, signal.SIGCONT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert f"RuntimeError: DataLoader worker (pid(s) {worker}) exited unexpectedly" in errors or (
