@@ -25,6 +25,7 @@ from audio_flan.building.write_sample import WriteSample
 from audio_flan.card import write_card
 from audio_flan.records import Reason
 from audio_flan.release import Entry
+from audio_flan.release.layout import MISPLACED
 from audio_flan.shards import (
     LAYOUT_VERSION,
     CorpusFacts,
@@ -41,7 +42,6 @@ from audio_flan.shards.layout import TREE_CORPUS
 from audio_flan.shards.manifest import taxonomy_hash
 
 _ENTRIES_AT_ONCE = 1 << 14
-_MISPLACED = "not where such a file of a release stands, or not named in UTF-8: no reader would find it"
 
 
 class Finish(Step):
@@ -198,7 +198,7 @@ def _keep(build: Build, lists: Path, corpus: str) -> FileFacts:
 def _entries(build: Build) -> Iterator[tuple[str, Entry]]:
     """Yield everything that was not taken: files, scp lines, records, clips, rows; in an order of its own."""
     for entity in build.release.layout.misplaced:
-        yield TREE_CORPUS, Entry(entity.path, None, None, Reason.MISPLACED_FILE, _MISPLACED)
+        yield TREE_CORPUS, Entry(entity.path, None, None, Reason.MISPLACED_FILE, MISPLACED)
     for entry in build.paths.faults:
         yield Path(entry.file).stem, without_root(entry, build.release.root)
     for step in (ReadRows.name, MeasureClips.name, StoreClips.name, ArrangeRows.name):

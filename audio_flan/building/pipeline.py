@@ -157,7 +157,7 @@ def _build(
     started = time.monotonic()
     root = Path(os.path.abspath(out))  # noqa: PTH100 - keeps links as the user wrote them
     try:
-        with claim(root, recipe, release.fingerprint, resume=resume, in_export=in_export) as work:
+        with claim(root, recipe, release, resume=resume, in_export=in_export) as work:
             kept = Kept(root)
             previous, kept_some = kept.previous(), bool(kept)
             _make(Build(release, recipe, work), executor, progress, on_plan)

@@ -86,7 +86,7 @@ class RemoteClips:
 
     def _plain(self, clip: Sized) -> bytes | None:
         """Fetch a clip that is a file; None when there is no such file."""
-        file = RemoteFile(self._tree.root, clip.path, self._tree.storage_options.get("token"))
+        file = RemoteFile(self._tree.url, clip.path, self._tree.storage_options.get("token"))
         try:
             return fetch_range(file, 0, clip.nbytes + 1)  # one byte more shows whether it has grown
         except FileNotFoundError:

@@ -101,7 +101,7 @@ def submit_build(
         return Submission(str(out), tuple(jobs), str(own))
     refuse_without_sbatch()
     try:
-        with claim(root, recipe, release.fingerprint, resume=resume) as work:
+        with claim(root, recipe, release, resume=resume) as work:
             kept = Kept(root)
             state = kept.state if (root / MANIFEST_NAME).exists() else None
             if state and state.plan == work.plan_hash() and is_whole(root):

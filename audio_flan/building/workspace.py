@@ -20,9 +20,10 @@ from xxhash import xxh3_64_hexdigest
 from audio_flan.building.errors import BuildError
 from audio_flan.building.kept import REOPEN, Kept
 from audio_flan.building.submitted import refuse_if_at_work
+from audio_flan.card import check_card
 from audio_flan.records import Reason
-from audio_flan.release import Entry
-from audio_flan.shards import MANIFEST_NAME, ManifestError, Recipe, read_manifest
+from audio_flan.release import Entry, Release, ReleaseError
+from audio_flan.shards import MANIFEST_NAME, Manifest, ManifestError, Recipe, read_manifest
 from audio_flan.shards.atomic import TEMPORARY_PREFIX, atomic_folder, remove_leftovers, write_atomically
 from audio_flan.waveform import ClipFault
 
@@ -38,10 +39,11 @@ _MAY_NAME_THE_ROOT = frozenset[str]({Reason.UNREADABLE_FILE, *ClipFault} - {Clip
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a build is asked for, and what it found: the fingerprint of the release."""
+    """What a build is asked for, and what it found: the fingerprint of the release, and its corpora."""
 
     recipe: Recipe
     fingerprint: str
+    corpora: tuple[str, ...] = ()
 
 
 class Workspace:
@@ -134,7 +136,7 @@ def without_root(entry: Entry, root: str) -> Entry:
 
 @contextmanager
 def claim(
-    out: Path, recipe: Recipe, fingerprint: str, *, resume: bool, in_export: bool = False
+    out: Path, recipe: Recipe, release: Release, *, resume: bool, in_export: bool = False
 ) -> Iterator[Workspace]:
     """Prepare `out` for a build, and keep other builds out of it meanwhile.
 
@@ -144,20 +146,34 @@ def claim(
     ------
     BuildError
         When `out` holds something else than this very build, or another process is at it.
+    CardError
+        When `out` has a card that cannot be taken apart, as the new one has to take over what people wrote.
     """
     work = Workspace(out)
-    plan = Plan(recipe, fingerprint)
+    corpora = tuple(sorted({file.corpus for file in release.layout.metadata}))
+    plan = Plan(recipe, release.fingerprint, corpora)
     with hold(out):
         if not in_export and (out / EXPORT_FOLDER).exists():
             raise BuildError(
                 f"{out} holds an unfinished export; run that again to finish it, or choose an empty folder"
             )
         _check(out, plan, resume=resume)
+        check_card(out)
         remove_leftovers(out)
         write_atomically(work.root / _PLAN, msgspec.json.encode(plan))
         if not resume:
             _clear(out)  # with the plan there: killed meanwhile, `out` is known as ours
         yield work
+
+
+def refuse_unfinished(root: Path) -> None:
+    """Raise `ReleaseError` where a build or an export into `root` has begun and not ended."""
+    for folder, command in ((EXPORT_FOLDER, "export"), (WORK_FOLDER, "build")):
+        if (root / folder / _PLAN).exists() or (folder == EXPORT_FOLDER and (root / folder).is_dir()):
+            raise ReleaseError(
+                f"{root} holds an unfinished {command}: run the same `audio-flan {command}` again, it goes "
+                "on where it stopped"
+            )
 
 
 @contextmanager
@@ -207,12 +223,14 @@ def _check(out: Path, plan: Plan, *, resume: bool) -> None:
     work, kept = out / WORK_FOLDER, Kept(out)
     finished = (out / MANIFEST_NAME).exists()
     if finished:
-        found = _recipe_of(out)
-        if not _alike(found, plan.recipe):
+        found = _manifest_of(out)
+        if not _alike(found.recipe, plan.recipe):
             raise BuildError(
-                f"{out} holds another build ({_difference(found, plan.recipe)}); "
+                f"{out} holds another build ({_difference(found.recipe, plan.recipe)}); "
                 "choose an empty folder, or remove that one"
             )
+        if resume:
+            _refuse_other_release(out, {each.corpus for each in found.corpora}, plan)
         if (work / REOPEN).exists():
             kept.retire(finished=True)
     if (work / _PLAN).exists():
@@ -222,6 +240,8 @@ def _check(out: Path, plan: Plan, *, resume: bool) -> None:
                 f"{out} holds an unfinished build of another plan; "
                 "start it anew with --no-resume, or choose an empty folder"
             )
+        if resume and not finished and started:
+            _refuse_other_release(out, set(started.corpora), plan)
         kept.retire(same_metadata=started == plan)  # clips are measured anew
     elif not finished and any(path.name not in (WORK_FOLDER, EXPORT_FOLDER) for path in out.iterdir()):
         raise BuildError(f"{out} is not empty, and holds no build of this toolkit; choose an empty folder")
@@ -244,6 +264,15 @@ def _alike(found: Recipe, wanted: Recipe) -> bool:
     return msgspec.structs.replace(found, release=wanted.release) == wanted
 
 
+def _refuse_other_release(out: Path, there: set[str], plan: Plan) -> None:
+    """Raise `BuildError` where a build has other corpora throughout: no later state of the same release."""
+    if there and there.isdisjoint(plan.corpora):
+        raise BuildError(
+            f"{out} holds a build of another release: this one has none of its corpora ({min(there)}, ...); "
+            "choose an empty folder, or start anew with --no-resume, which removes that build"
+        )
+
+
 def _read_plan(path: Path) -> Plan | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Plan)
@@ -251,9 +280,9 @@ def _read_plan(path: Path) -> Plan | None:
         return None
 
 
-def _recipe_of(out: Path) -> Recipe:
+def _manifest_of(out: Path) -> Manifest:
     try:
-        return read_manifest(out).recipe
+        return read_manifest(out)
     except ManifestError as error:
         raise BuildError(f"{error}; choose an empty folder") from None
 

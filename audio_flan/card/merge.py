@@ -9,7 +9,7 @@ BEGIN: Final = "<!-- audio-flan card: begin. What stands between these two lines
 END: Final = "<!-- audio-flan card: end -->"
 
 
-def merge_card(metadata: dict[str, Any], text: str, existing: str | None = None) -> str:
+def merge_card(metadata: dict[str, Any], text: str, existing: str = "") -> str:
     """Put what is generated into a card.
 
     The text goes between `BEGIN` and `END`; what people wrote around them stays, and a card that has no such
@@ -21,7 +21,7 @@ def merge_card(metadata: dict[str, Any], text: str, existing: str | None = None)
     CardError
         When the YAML of `existing` cannot be read, or only one of the two lines is there.
     """
-    found, around = parse_card(existing or "")
+    found, around = parse_card(existing)
     if str(found.get("license_link", "")).endswith(LICENCES_ANCHOR):
         del found["license_link"]  # ours, perhaps to another repo
     merged = metadata | {key: value for key, value in found.items() if key not in OWNED}

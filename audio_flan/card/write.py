@@ -37,21 +37,20 @@ def make_card(root: Path, manifest: Manifest, repo_id: str | None = None) -> str
         When the card that is there cannot be taken apart.
     """
     repo_id = repo_id or _repo_of_base(manifest)
-    path = root / CARD_NAME
-    existing = path.read_text("utf-8") if path.exists() else None
-    text = card_text(manifest, repo_id, _example(root))
-    try:
-        return merge_card(card_metadata(manifest, repo_id), text, existing)
-    except CardError as error:
-        raise CardError(f"{path}: {error}") from None
+    return _merge(root, card_metadata(manifest, repo_id), card_text(manifest, repo_id, _example(root)))
+
+
+def check_card(root: Path) -> None:
+    """Raise `CardError` where the card of a root, if it has one, cannot be taken apart."""
+    _merge(root, {}, "")
 
 
 def repo_of_card(root: Path) -> str | None:
     """Return the repo whose name stands in the card of a root, where one was given; else None."""
     path = root / CARD_NAME
     try:
-        link = str(parse_card(path.read_text("utf-8"))[0].get("license_link", ""))
-    except (FileNotFoundError, CardError):
+        link = str(parse_card(_read(path))[0].get("license_link", ""))
+    except CardError:
         return None
     before, after = licences_url("\n").split("\n")
     return link[len(before) : -len(after)] if link.startswith(before) and link.endswith(after) else None
@@ -61,6 +60,24 @@ def write_card(root: Path, manifest: Manifest, repo_id: str | None = None) -> No
     """Write README.md and croissant.json of a root; the parameters are those of `make_card`."""
     for name, data in make_card_files(root, manifest, repo_id).items():
         write_atomically(root / name, data)
+
+
+def _merge(root: Path, metadata: dict[str, Any], text: str) -> str:
+    path = root / CARD_NAME
+    try:
+        return merge_card(metadata, text, _read(path))
+    except CardError as error:
+        raise CardError(f"{path}: {error}") from None
+
+
+def _read(path: Path) -> str:
+    """Return a card, without the byte order mark of some editors; empty where there is none."""
+    try:
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise CardError(f"it is not UTF-8: {error}") from None
 
 
 def _repo_of_base(manifest: Manifest) -> str | None:

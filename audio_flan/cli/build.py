@@ -137,6 +137,9 @@ def build(
     else:
         peek = f"   audio-flan peek {shlex.quote(out)} {config}" if summary.rows else ""
         typer.echo(f"Next: audio-flan validate {shlex.quote(out)}{peek}")
+    if summary.rows_in and not summary.rows:
+        typer.echo("error: no row of the release could be taken", err=True)
+        raise typer.Exit(1)
 
 
 def _print_submission(submission: "Submission") -> None:

@@ -1,5 +1,6 @@
 """``audio-flan card``: the dataset card of a built root."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -34,9 +35,12 @@ def card(
     """
     from audio_flan.card import make_card_files, repo_of_card
     from audio_flan.cli.output import print_json
+    from audio_flan.release.repo_id import check_repo_id
     from audio_flan.shards import read_manifest
     from audio_flan.shards.atomic import output_path, write_atomically
 
+    if repo_id:
+        check_repo_id(repo_id)
     repo_id = repo_id or repo_of_card(root)
     folder = out or root
     made = {folder / name: data for name, data in make_card_files(root, read_manifest(root), repo_id).items()}
@@ -54,4 +58,6 @@ def card(
     if check and stale:
         raise typer.Exit(1)
     if not check:
-        typer.echo(f"Next: audio-flan publish {root} --repo-id {repo_id or 'ORG/NAME'} --dry-run")
+        typer.echo(
+            f"Next: audio-flan publish {shlex.quote(str(root))} --repo-id {repo_id or 'ORG/NAME'} --dry-run"
+        )

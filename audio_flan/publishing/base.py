@@ -3,6 +3,8 @@
 from urllib.parse import urlsplit
 
 from audio_flan.fetch.place import BASE_VARIABLE, REMOTE_SCHEMES
+from audio_flan.release.repo_id import check_repo_id
+from audio_flan.release.tree import hub_place
 from audio_flan.shards.cell import cell_prefix
 
 
@@ -32,5 +34,7 @@ def check_base(base: str) -> str:
         raise ValueError(f"expected the plain URL of a folder, got {base!r}")
     if url.scheme == "hf" and (parts[0] != "datasets" or len(parts) < 3):
         raise ValueError(f"expected hf://datasets/ORG/NAME, got {base!r}")
+    if place := hub_place(base):
+        check_repo_id(place.repo_id)
     cell_prefix(base)
     return base

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_flan.building.workspace import hold
-from audio_flan.card import CARD_NAME, write_card
+from audio_flan.card import write_card
 from audio_flan.fetch.retry import TransientError
 from audio_flan.publishing.errors import PublishError
 from audio_flan.publishing.journal import Journal
@@ -19,7 +19,8 @@ from audio_flan.publishing.plan import (
     restricted_corpora,
 )
 from audio_flan.publishing.rebase import Progress, rebase_held
-from audio_flan.publishing.upload import Repo, upload
+from audio_flan.publishing.upload import Repo, ask_hub, upload
+from audio_flan.release.repo_id import check_repo_id
 from audio_flan.shards import read_manifest, verify
 from audio_flan.shards.manifest import interrupted_rebase
 
@@ -185,40 +186,39 @@ def _prepare_repo(
     ------
     PublishError
         When there is none, it is public and not to be so, or the token may not write to it.
+    TransientError
+        When the network or the Hub fails for longer than is waited.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     api = HfApi(token=token)
-    try:
-        if create:
-            api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
-        if private and not api.repo_info(repo_id, repo_type="dataset").private:
+
+    def prepare() -> None:
+        try:
+            if create:
+                api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
+            if private and not api.repo_info(repo_id, repo_type="dataset").private:
+                raise PublishError(
+                    f"{repo_id} is public: make it private in its settings on the Hub, or leave out --private"
+                )
+            if create and revision:
+                api.create_branch(repo_id, branch=revision, repo_type="dataset", exist_ok=True)
+            api.repo_info(repo_id, repo_type="dataset", revision=revision)
+        except RepositoryNotFoundError:
             raise PublishError(
-                f"{repo_id} is public: make it private in its settings on the Hub, or leave out --private"
-            )
-        if create and revision:
-            api.create_branch(repo_id, branch=revision, repo_type="dataset", exist_ok=True)
-        api.repo_info(repo_id, repo_type="dataset", revision=revision)
-    except RepositoryNotFoundError:
-        raise PublishError(
-            f"there is no dataset {repo_id} on the Hub, or your token may not see it: --create makes it, "
-            "`hf auth login` or HF_TOKEN says who you are"
-        ) from None
-    except RevisionNotFoundError:
-        raise PublishError(f"{repo_id} has no branch {revision}: --create makes it") from None
-    except HfHubHTTPError as error:
-        raise PublishError(f"the Hub refuses {repo_id}: {error}") from None
+                f"there is no dataset {repo_id} on the Hub, or your token may not see it: --create makes it, "
+                "`hf auth login` or HF_TOKEN says who you are"
+            ) from None
+        except RevisionNotFoundError:
+            raise PublishError(f"{repo_id} has no branch {revision}: --create makes it") from None
+
+    ask_hub(prepare)
     return api
 
 
 def _check_repo_id(repo_id: str) -> None:
-    from huggingface_hub import hf_hub_url
-    from huggingface_hub.errors import HFValidationError
-
     try:
-        hf_hub_url(repo_id, CARD_NAME)
-    except HFValidationError as error:
-        raise PublishError(f"expected ORG/NAME, got {repo_id!r}: {error}") from None
-    if "/" not in repo_id:
-        raise PublishError(f"expected ORG/NAME, got {repo_id!r}")
+        check_repo_id(repo_id)
+    except ValueError as error:
+        raise PublishError(str(error)) from None

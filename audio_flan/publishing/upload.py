@@ -63,7 +63,7 @@ class Repo:
             self._hashes = {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files}
             return {file.path: file.size for file in files}
 
-        return with_retries(lambda: _transient(ask))
+        return ask_hub(ask)
 
     def commit(self, root: Path, add: list[str], delete: list[str], message: str) -> Commit:
         """Make one commit. What is there already, as `files` has found it, is not sent again."""
@@ -82,7 +82,7 @@ class Repo:
             sent = [each.path_in_repo for each in additions if not self._is_there(root, each)]
             return Commit(sent, str(made.commit_url))
 
-        return with_retries(lambda: _transient(send))
+        return ask_hub(send)
 
     def _is_there(self, root: Path, addition: "CommitOperationAdd") -> bool:
         """Say whether the repo had this very file: by its SHA-256, or that of Git for a small one."""
@@ -148,15 +148,29 @@ def upload(
     return Uploaded(len(sent), nbytes, len(stale), last.url)
 
 
+def ask_hub(ask: Callable[[], _T]) -> _T:
+    """Call `ask`, which asks the Hub for something; again where what went wrong may be over in a moment.
+
+    Raises
+    ------
+    PublishError
+        When the Hub refuses.
+    TransientError
+        When the network or the Hub fails for longer than is waited.
+    """
+    return with_retries(lambda: _transient(ask))
+
+
 def _transient(ask: Callable[[], _T]) -> _T:
     """Call `ask`; what may be over in a moment becomes a `TransientError`, a refusal a `PublishError`."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    network_error: type[Exception] = HfHubHTTPError.__mro__[
-        1
-    ]  # of the HTTP library: httpx in 1.x, httpx2 in 2.x
+    # Of the HTTP library: httpx in 1.x, httpx2 in 2.x.
+    network_error: type[Exception] = HfHubHTTPError.__mro__[1]
     try:
         return ask()
+    except PublishError:
+        raise
     except (network_error, RuntimeError) as error:
         # The upload of one file wraps what went wrong in a RuntimeError.
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error

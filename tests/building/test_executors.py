@@ -90,3 +90,13 @@ def test_executors_by_name():
         choose_executor("local", {"jobs": 0})
     with pytest.raises(ValueError, match="one of local, slurm, ray, got 'lokal'; did you mean 'local'"):
         choose_executor("lokal", {})
+
+
+def test_a_script_without_a_guard_is_told_what_it_lacks(demo_root, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"import audio_flan\naudio_flan.build({str(demo_root)!r}, 'out', jobs=2)\n")
+    command = [sys.executable, script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert "needs `if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
+    assert "out of memory" not in done.stderr.splitlines()[-1]

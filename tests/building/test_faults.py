@@ -1,6 +1,9 @@
 """What cannot be taken is named and counted; rows in are rows out and rows quarantined."""
 
 import json
+import shutil
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -13,6 +16,7 @@ from audio_flan.building.workspace import without_root
 from audio_flan.records import Reason
 from audio_flan.release import Entry
 from audio_flan.shards import CorpusFacts, folder_name
+from audio_flan.streaming import open_root
 
 
 @pytest.fixture(scope="module", params=["indexed", "embedded"])
@@ -113,3 +117,27 @@ def test_rows_that_do_not_add_up_are_no_build():
 def test_only_paths_of_the_root_lose_it(reason, message, expected):
     entry = Entry("scp_files/a.scp", None, None, reason, message)
     assert without_root(entry, "/tmp/x/audio").message == expected
+
+
+@pytest.mark.parametrize("clips", ["tar", "parquet"])
+def test_a_corpus_without_a_usable_clip_is_whole_all_the_same(small_tree, out, clips):
+    shutil.rmtree(small_tree.root / "audio_files/speech/02_Synth")
+    summary = build(small_tree.root, out, clips=clips)
+    assert [each.clips for each in summary.corpora if each.corpus == "02_Synth"] == [0]
+    report = open_root(out).check(deep=True)
+    assert list(report.entries) == []
+    assert report.clips == summary.clips
+
+
+def test_no_row_at_all_is_an_error(small_tree, out, tmp_path):
+    elsewhere = small_tree.root.rename(tmp_path / "elsewhere")
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for folder in ("metadata", "scp_files"):
+        shutil.copytree(elsewhere / folder, linked / folder)
+    (linked / "audio_files").symlink_to(elsewhere / "audio_files")
+    command = [sys.executable, "-m", "audio_flan.cli", "build", str(linked), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "outside_root" in done.stdout
+    assert done.stderr.endswith("error: no row of the release could be taken\n")

@@ -16,9 +16,12 @@ from marks import quick
 from audio_flan.building import BuildError, build, store_clips
 from audio_flan.building.workspace import WORK_FOLDER
 from audio_flan.building.write_rows import WriteRows
+from audio_flan.card import CARD_NAME, CardError
 from audio_flan.publishing import rebase
-from audio_flan.shards import MANIFEST_NAME, parse_manifest
+from audio_flan.release import ReleaseError
+from audio_flan.shards import MANIFEST_NAME, parse_manifest, read_manifest
 from audio_flan.shards.manifest import REBASE_NAME
+from audio_flan.streaming import open_root
 
 SIZE = 100_000
 CORPORA = ("01_EspeakRead", "02_EspeakWorld", "11_SynthNotes")
@@ -257,6 +260,43 @@ def test_other_options_are_still_another_build(again, release):
     add_metadata_file(release)
     with pytest.raises(BuildError, match=r"holds another build \(seed: 0 there, 5 asked for\)"):
         build(release, again.root, again.summary.form, shard_size=SIZE, seed=5)
+
+
+def test_another_release_is_refused_unless_it_is_said(again, small_tree):
+    before = marks(again.root)
+    with pytest.raises(BuildError, match=r"holds a build of another release: .*01_EspeakRead"):
+        build(small_tree.root, again.root, again.summary.form, shard_size=SIZE)
+    assert marks(again.root) == before
+    build(small_tree.root, again.root, again.summary.form, shard_size=SIZE, resume=False)
+    assert {corpus.corpus for corpus in read_manifest(again.root).corpora}.isdisjoint(CORPORA)
+
+
+def test_an_unfinished_build_of_another_release_is_refused(release, small_tree, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr(WriteRows, "do", lambda self, unit: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build(release, out, shard_size=SIZE)
+    with pytest.raises(
+        ReleaseError, match="holds an unfinished build: run the same `audio-flan build` again"
+    ):
+        open_root(out)
+    with pytest.raises(BuildError, match="holds a build of another release"):
+        build(small_tree.root, out, shard_size=SIZE)
+    build(release, out, shard_size=SIZE)
+    assert open_root(out).form == "indexed"
+
+
+@pytest.mark.parametrize(
+    ("card", "message"), [(b"Ren\xe9", "is not UTF-8"), (b"---\na: [\n---\n", "cannot be read")]
+)
+def test_a_card_that_cannot_be_read_stops_it_before_anything_is_changed(again, release, card, message):
+    (again.root / CARD_NAME).write_bytes(card)
+    before = marks(again.root)
+    add_metadata_file(release)
+    with pytest.raises(CardError, match=f"{CARD_NAME}: .*{message}"):
+        build(release, again.root, again.summary.form, shard_size=SIZE)
+    assert marks(again.root) == before
 
 
 @ONLY_INDEXED

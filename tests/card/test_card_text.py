@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_flan.card import CardError, card_text, find_source, licence_of, make_card, write_card
+from audio_flan.card import CARD_NAME, CardError, card_text, find_source, licence_of, make_card, write_card
 from audio_flan.card.front_matter import format_card, parse_card
 from audio_flan.card.markdown import code, escape, json_block, table
 from audio_flan.card.merge import BEGIN, END, merge_card
@@ -168,6 +168,13 @@ def test_a_card_that_only_people_wrote_gets_the_block_at_its_end():
 def test_a_card_that_cannot_be_taken_apart(card, message):
     with pytest.raises(CardError, match=re.escape(message)):
         merge_card({}, "x", card)
+
+
+def test_a_byte_order_mark_hides_no_yaml(indexed_root, tmp_path):
+    (tmp_path / CARD_NAME).write_text("---\nlicense: mit\n---\nmine\n", "utf-8-sig")
+    metadata, text = parse_card(make_card(tmp_path, read_manifest(indexed_root)))
+    assert metadata["license"] == "mit"
+    assert text.startswith("\nmine\n")
 
 
 @pytest.mark.slow

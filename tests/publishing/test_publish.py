@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -155,12 +156,29 @@ def test_no_repo_is_made_for_what_will_not_be_sent(root, run, uploads, hub):
 
 @pytest.mark.slow
 def test_faults_that_pass_are_not_noticed(root, run, hub, tmp_path):
-    paths = ("/api/datasets/*/commit/main", "/lfs/*", "*/lfs/objects/batch", "*/preupload/*", "*/tree/*")
+    paths = (
+        "/api/repos/create",
+        "/api/datasets/*/commit/main",
+        "/lfs/*",
+        "*/lfs/objects/batch",
+        "*/preupload/*",
+        "*/tree/*",
+    )
     for path in paths:
         hub.fail(503, path, times=1)
     run(root, "--create", "--allow-restricted")
     assert hub.requests["fault"] == len(paths)
     assert list(verify(published(tmp_path), deep=True)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--create",)])
+def test_without_a_network_it_is_one_line(root, run, hub, options):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        hub.endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        message = run(root, "--allow-restricted", *options, code=2)
+    assert message.splitlines()[-1].startswith("error: the upload stopped: Connect")
 
 
 @pytest.mark.slow

@@ -9,13 +9,21 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection
-from typing import Any, TypeVar
+from multiprocessing import connection, synchronize
+from typing import Any, Final, TypeVar
 
 from audio_flan.building.errors import BuildError
 from audio_flan.building.executors.base import Progress, run_here
 from audio_flan.building.step import UnitStep
 
+_KILLED: Final = (
+    "a process of the build was killed (out of memory?); run the same command again, it goes on where it "
+    "stopped; fewer --jobs need less memory"
+)
+_NOT_STARTED: Final = (
+    "the processes of the build cannot start: a script that builds with jobs needs "
+    "`if __name__ == '__main__':` around what it does, and code from stdin must be in a file; jobs=1 needs neither"
+)
 _Kind = TypeVar("_Kind", bound=Callable[[Any], UnitStep])
 _steps: dict[str, UnitStep] = {}
 """Of a worker process: steps by name, so that what they have opened stays open."""
@@ -54,17 +62,15 @@ class LocalExecutor:
             return
         context = multiprocessing.get_context("spawn")
         watched, held = context.Pipe(duplex=False)  # `held` closes with this process, however that ends
-        with ProcessPoolExecutor(self.jobs, context, _start_worker, (build, tuple(kinds), watched)) as pool:
+        began = context.Event()
+        start = (build, tuple(kinds), watched, began)
+        with ProcessPoolExecutor(self.jobs, context, _start_worker, start) as pool:
             try:
                 for kind in kinds:
                     self._run(pool, kind(build), progress)
                     on_done(kind)
             except BrokenProcessPool:
-                message = (
-                    "a process of the build was killed (out of memory?); run the same command again, "
-                    "it goes on where it stopped; fewer --jobs need less memory"
-                )
-                raise BuildError(message) from None
+                raise BuildError(_KILLED if began.is_set() else _NOT_STARTED) from None
             except KeyboardInterrupt:
                 held.close()  # units that are under way are not waited for
                 raise
@@ -109,8 +115,12 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def _start_worker(
-    build: object, kinds: tuple[Callable[[Any], UnitStep], ...], watched: "connection.Connection"
+    build: object,
+    kinds: tuple[Callable[[Any], UnitStep], ...],
+    watched: "connection.Connection",
+    began: "synchronize.Event",
 ) -> None:
+    began.set()
     threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
     steps = [kind(build) for kind in kinds]
     _steps.update({step.name: step for step in steps})

@@ -88,6 +88,8 @@ def check_clips(
 def _in_shard_order(store: Store, file: FileFacts, report: Report) -> Iterable[IndexedClip]:
     try:
         reader = ParquetReader.of(store, file)
+        if not reader.group_rows:  # of a corpus none of whose clips could be taken
+            return
         table = pa.concat_tables(reader.read_group(group) for group in range(len(reader.group_rows)))
         table = table.select(IndexedClip._fields).sort_by([("shard", "ascending"), ("offset", "ascending")])
     except (ParquetError, OSError, KeyError, pa.ArrowInvalid) as error:
