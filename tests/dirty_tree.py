@@ -276,7 +276,7 @@ def _write_broken_files(tree: DirtyTree) -> None:
 
     write(tree.root, EMPTY, b"\n \r\n\n")
     write(tree.root, EMPTY.replace("empty", "zero"), b"")
-    write(tree.root, EMPTY.replace("empty", "zero") + ".gz", b"")
+    write(tree.root, EMPTY.replace("empty", "nil") + ".gz", b"")
     write(tree.root, MISPLACED, line("nobody-finds-me"))
     write(tree.root, MISPLACED_SCP, b"a b")
     tree.entries += [Expected(path, None, None, "misplaced_file") for path in (MISPLACED, MISPLACED_SCP)]

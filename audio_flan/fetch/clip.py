@@ -6,11 +6,9 @@ from typing import Final, Self
 
 from audio_flan.fetch.place import (
     check_path,
-    is_local,
     local_file,
     local_folder,
     locate,
-    without_credentials,
 )
 from audio_flan.fetch.read_ahead import check_clip, read_ahead
 from audio_flan.fetch.remote import RemoteFile, forget_range
@@ -19,6 +17,7 @@ from audio_flan.shards import Cell, make_cell, parse_cell
 from audio_flan.shards.cell import clip_name
 from audio_flan.waveform import ClipError, ClipFault
 from audio_flan.waveform.sources import read_range
+from audio_flan.waveform.urls import is_local, without_credentials
 
 MAX_CLIP_BYTES: Final = 1 << 30
 """A cell that says more is refused: it would fill the memory."""

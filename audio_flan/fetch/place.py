@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from audio_flan.release.tree import LocalTree
 from audio_flan.shards.layout import MANIFEST_NAME
 from audio_flan.waveform import AudioError, ClipError, ClipFault, FileSource
+from audio_flan.waveform.urls import is_local, without_credentials
 
 BASE_VARIABLE: Final = "AUDIO_FLAN_BASE"
 REMOTE_SCHEMES: Final = frozenset(
@@ -17,8 +18,6 @@ REMOTE_SCHEMES: Final = frozenset(
 )
 """Kinds of URL that data may point at; files of this machine and the rest are for the user to name."""
 
-_WEB_USER = re.compile(r"\b(https?://)[^/]*@")
-_PASSWORD = re.compile(r"(://[^/:@]*):[^/]*@")
 _DATASET = re.compile(r"hf://datasets/[A-Za-z0-9][\w.-]*/[\w.-]+(@[^/]+)?(/.*)?", re.ASCII)
 
 
@@ -58,22 +57,6 @@ def locate(base: str, root: str | None = None) -> str:
         f"the path of this clip does not say where its root is: set {BASE_VARIABLE} to the root's folder or "
         "URL, load it with audio_flan.load_dataset, or run `audio-flan rebase`"
     )
-
-
-def without_credentials(root: str) -> str:
-    """Return a root as it is shown, and written into cells: with nothing by which others could read it.
-
-    A URL loses its query, where storage services have signatures, and its user and password; other kinds of
-    URL than those of the web keep the user, who names a container: ``abfss://container@account/x``.
-    """
-    if is_local(root):
-        return root
-    return _PASSWORD.sub(r"\1@", _WEB_USER.sub(r"\1", root.partition("?")[0])).rstrip("/")
-
-
-def is_local(root: str) -> bool:
-    """Whether `root` is a folder of this machine, not a URL."""
-    return "://" not in root or root.startswith("file://")
 
 
 def local_folder(root: str) -> str:

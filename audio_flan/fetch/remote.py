@@ -8,11 +8,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from audio_flan._version import __version__
 from audio_flan.fetch.http import Refusal, Span, http_ranges
-from audio_flan.fetch.place import without_credentials
 from audio_flan.fetch.retry import TransientError, with_retries
 from audio_flan.fetch.shard_cache import ShardCache
 from audio_flan.release.tree import hub_place
 from audio_flan.waveform.sources import network_errors
+from audio_flan.waveform.urls import without_credentials
 
 _LOGIN: Final = "log in with `hf auth login`, set HF_TOKEN or pass token="
 
@@ -97,7 +97,7 @@ def forget_range(file: RemoteFile, start: int, stop: int) -> None:
         file.cache.forget(file.path, start, stop)
     scheme = urlsplit(file.root).scheme
     if scheme in ("hf", "http", "https"):
-        http_ranges().forget(_hub_url(file) if scheme == "hf" else _web_url(file))
+        http_ranges().forget(_hub_url(file) if scheme == "hf" else web_url(file.root, file.path))
 
 
 def _hub_url(file: RemoteFile) -> str:
@@ -162,14 +162,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_remember_for_the_child)
 
 
-def _web_url(file: RemoteFile) -> str:
+def web_url(root: str, path: str) -> str:
+    """Return the URL of a file below a root of the web."""
     # What follows a question mark stays at the end: it is a signature of storage services.
-    parts = urlsplit(file.root)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(file.path)}"))
+    parts = urlsplit(root)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(path)}"))
 
 
 def _from_web(file: RemoteFile, start: int, stop: int) -> Span:
-    url = _web_url(file)
+    url = web_url(file.root, file.path)
     headers = {"user-agent": f"audio-flan/{__version__}"}
     return with_retries(lambda: http_ranges().read(url, start, stop, headers))
 

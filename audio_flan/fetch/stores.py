@@ -7,14 +7,15 @@ from typing import Final
 from urllib.parse import quote
 
 from audio_flan.fetch.clip import ShardClip
-from audio_flan.fetch.place import check_path, local_file, without_credentials
-from audio_flan.fetch.remote import RemoteFile, fetch_range, fetch_size, fetch_span, forget_range
+from audio_flan.fetch.place import check_path, local_file
+from audio_flan.fetch.remote import RemoteFile, fetch_range, fetch_size, fetch_span, forget_range, web_url
 from audio_flan.fetch.shard_cache import ShardCache
-from audio_flan.release.tree import LocalTree, hub_place, open_tree
+from audio_flan.release.tree import LocalTree, RemoteTree, hub_place, open_tree
 from audio_flan.shards import MANIFEST_NAME, Manifest, ManifestError, parse_manifest, read_manifest
 from audio_flan.shards.store import Store
 from audio_flan.waveform import ClipError
 from audio_flan.waveform.sources import read_range
+from audio_flan.waveform.urls import is_web, without_credentials
 
 _MAX_MANIFEST_BYTES: Final = 1 << 30
 
@@ -83,6 +84,10 @@ class RemoteStore:
     def root(self) -> str:
         """The URL as it is shown."""
         return without_credentials(self.url)
+
+    def url_of(self, path: str) -> str:
+        """Return the URL of a file, with the credentials of the root."""
+        return web_url(self.url, path) if is_web(self.url) else f"{self.url}/{path}"
 
     def manifest(self) -> Manifest | None:
         """Read the manifest with one request; None where there is none."""
@@ -165,7 +170,7 @@ def open_store(
         When `root` is none of these.
     """
     tree = open_tree(root, token=token, revision=revision)
-    return LocalStore(tree.root) if isinstance(tree, LocalTree) else RemoteStore(tree.root, token)
+    return RemoteStore(tree.url, token) if isinstance(tree, RemoteTree) else LocalStore(tree.root)
 
 
 def open_built(

@@ -15,7 +15,7 @@ def cache_folder(root: str, cache_dir: str | os.PathLike[str] | None = None) -> 
     It lies in `cache_dir`, or below ``HF_HOME`` as everything of the Hugging Face libraries does; where that
     cannot be written, in a temporary folder that goes with the process.
     """
-    base = Path(cache_dir) if cache_dir else _hf_home() / "audio_flan"
+    base = Path(cache_dir).expanduser() if cache_dir else _hf_home() / "audio_flan"
     folder = base / "release" / xxh3_128_hexdigest(os.fsencode(root))
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from audio_flan.release.errors import ReleaseError
 from audio_flan.release.tree import Entity, Tree
@@ -14,6 +15,11 @@ from audio_flan.taxonomy import Config
 
 METADATA_SUFFIXES = (".jsonl", ".jsonl.gz")
 SPLITS_OF_PART = {"train_dev": frozenset(("train", "validation")), "test": frozenset(("test",))}
+MISPLACED: Final = (
+    "it is not read: not where such a file of a release stands, not named in UTF-8, or a compressed file "
+    "beside the same one as it is"
+)
+"""What is said of a file that is misplaced."""
 _DIRECTIONS = ("understanding", "generation")
 
 
@@ -48,7 +54,7 @@ class Layout:
     metadata: tuple[MetadataFile, ...]
     scp: tuple[Entity, ...]
     misplaced: tuple[Entity, ...]
-    """Files below ``metadata`` or ``scp_files`` where no reader looks, or whose names are not UTF-8."""
+    """Files below ``metadata`` or ``scp_files`` that are not read; `MISPLACED` says which."""
 
 
 def discover(tree: Tree) -> Layout:
@@ -61,9 +67,11 @@ def discover(tree: Tree) -> Layout:
     """
     metadata: list[MetadataFile] = []
     misplaced: list[Entity] = []
-    for entity in tree.find("metadata"):
+    entities = tree.find("metadata")
+    paths = {entity.path for entity in entities}
+    for entity in entities:
         found = _metadata_file(entity) if _is_named_in_utf8(entity) else None
-        if found:
+        if found and not (found.compressed and found.path.removesuffix(".gz") in paths):
             metadata.append(found)
         elif entity.path.endswith(METADATA_SUFFIXES):
             misplaced.append(entity)

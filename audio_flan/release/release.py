@@ -14,8 +14,9 @@ from audio_flan.release.clips import ClipMap
 from audio_flan.release.errors import ReleaseError
 from audio_flan.release.layout import SPLITS_OF_PART, Layout, MetadataFile, discover
 from audio_flan.release.reader import read_instances
-from audio_flan.release.tree import Entity, Tree, open_tree
+from audio_flan.release.tree import Entity, RemoteTree, Tree, open_tree
 from audio_flan.taxonomy import Config
+from audio_flan.waveform.urls import is_web
 
 
 class Release:
@@ -124,6 +125,10 @@ def open_release(
         When there is no release there.
     """
     tree = open_tree(root, token=token, revision=revision)
+    if isinstance(tree, RemoteTree) and is_web(tree.url) and "?" in tree.url:
+        raise ReleaseError(
+            f"{tree.root} holds no built data, and a release cannot be listed behind a URL with a query"
+        )
     try:
         return Release(tree, cache_dir)
     except (ReleaseError, OSError) as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_flan.waveform import ClipError, ClipFault
 from audio_flan.waveform.sources import network_errors
+from audio_flan.waveform.urls import without_credentials
 
 if TYPE_CHECKING:
     from audio_flan.release.archives import ArchiveMap
@@ -24,7 +25,7 @@ class UrlRange:
     `ClipSource`.
     """
 
-    url: str
+    url: str = field(repr=False)
     offset: int
     nbytes: int
     name: str
@@ -32,8 +33,8 @@ class UrlRange:
 
     @property
     def location(self) -> str:
-        """The URL, the clip's name and its range."""
-        return f"{self.url}/{self.name} at {self.offset}+{self.nbytes}"
+        """The URL as it is shown, the clip's name and its range."""
+        return f"{without_credentials(self.url)}/{self.name} at {self.offset}+{self.nbytes}"
 
     def read(self) -> bytes:
         """Fetch the range; `ClipError` when the file ends inside it, `OSError` when fetching fails."""

@@ -15,6 +15,7 @@ from audio_flan.release.errors import ReleaseError
 from audio_flan.release.sources import UrlRange
 from audio_flan.waveform import AudioError, ClipFault, FileSource, RangeSource, UrlSource
 from audio_flan.waveform.sources import network_errors
+from audio_flan.waveform.urls import is_web, without_credentials
 
 if TYPE_CHECKING:
     import fsspec
@@ -43,7 +44,10 @@ class Entity:
 class Tree(Protocol):
     """What the readers of a release need of a file system."""
 
-    root: str
+    @property
+    def root(self) -> str:
+        """Folder, or URL as it is shown."""
+        ...
 
     def find(self, folder: str) -> list[Entity]:
         """List all files below `folder`, sorted by path; empty when there is no such folder."""
@@ -81,8 +85,14 @@ class LocalTree:
         self.root = os.path.abspath(self.root)  # noqa: PTH100 - keeps links as the user wrote them
 
     def find(self, folder: str) -> list[Entity]:
-        """List all regular files below `folder` (see `Tree`)."""
-        return sorted(self._walk(os.path.join(self.root, folder)), key=lambda entity: entity.path)
+        """List all regular files below `folder` (see `Tree`); `ReleaseError` when a link to it leads out."""
+        full = os.path.join(self.root, folder)
+        if not self._inside(full):
+            raise ReleaseError(
+                f"{full} is a symbolic link that leads out of {self.root}, and such links are not followed: "
+                "move the folder there, or mount it there (mount --bind)"
+            )
+        return sorted(self._walk(full), key=lambda entity: entity.path)
 
     def _walk(self, folder: str, links: tuple[str, ...] = ()) -> Iterator[Entity]:
         """Yield the files below `folder`, which was reached by links to the folders `links`."""
@@ -145,7 +155,7 @@ class LocalTree:
                 return None
             raise AudioError(audio_id, path, ClipFault.UNREADABLE_AUDIO, str(error)) from None
         if not safe:
-            detail = "a symbolic link leads out of the root"
+            detail = "a symbolic link leads out of the root, and such links are not followed"
             raise AudioError(audio_id, path, ClipFault.OUTSIDE_ROOT, detail)
         if not stat.S_ISREG(mode):
             raise AudioError(audio_id, path, ClipFault.UNREADABLE_AUDIO, "not a regular file")
@@ -175,38 +185,56 @@ class LocalTree:
 class RemoteTree:
     """A tree behind an fsspec file system, for instance a dataset repo on the Hub."""
 
-    root: str
-    """Full URL, such as ``hf://datasets/ORG/NAME@REVISION``."""
+    url: str = field(repr=False)
+    """Full URL, such as ``hf://datasets/ORG/NAME@REVISION``. Credentials in it are used and not shown."""
     storage_options: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __reduce__(self) -> tuple[type, tuple[str, dict[str, Any]]]:
-        return type(self), (self.root, self.storage_options)  # not the listings that were cached
+        return type(self), (self.url, self.storage_options)  # not the listings that were cached
+
+    @property
+    def root(self) -> str:
+        """The URL as it is shown."""
+        return without_credentials(self.url)
 
     @cached_property
     def _fs(self) -> "fsspec.AbstractFileSystem":
         import fsspec
 
-        fs, _ = fsspec.core.url_to_fs(self.root, **self.storage_options)
+        fs, _ = fsspec.core.url_to_fs(self.url, **self.storage_options)
         return fs
 
     @cached_property
     def _base(self) -> str:
-        return str(self._fs._strip_protocol(self.root)).rstrip("/")  # noqa: SLF001 - fsspec's own idiom
+        return str(self._fs._strip_protocol(self.url)).rstrip("/")  # noqa: SLF001 - fsspec's own idiom
+
+    def _name(self, path: str) -> str:
+        """Return how the file system calls a path: on the web names are quoted."""
+        return f"{self._base}/{self._quoted(path)}"
+
+    def _url(self, path: str) -> str:
+        return f"{self.url}/{self._quoted(path)}"
+
+    def _quoted(self, path: str) -> str:
+        return quote(path, errors="surrogateescape") if is_web(self.url) else path
+
+    def _path(self, name: str) -> str:
+        """Return the path of which this is the `_name`, or that a listing has."""
+        path = str(PurePosixPath(name).relative_to(self._base))
+        return "/".join(map(_unquoted, path.split("/"))) if is_web(self.url) else path
 
     def find(self, folder: str) -> list[Entity]:
         """List all files below `folder` (see `Tree`)."""
         try:
             with network_errors(self.root):
-                found = self._fs.find(f"{self._base}/{folder}", detail=True)
+                found = self._fs.find(self._name(folder), detail=True)
         except FileNotFoundError:
             found = {}
         if not found:
             self._explain()
         entities = [
-            Entity(
-                str(PurePosixPath(path).relative_to(self._base)), int(facts.get("size") or 0), mark_of(facts)
-            )
-            for path, facts in found.items()
+            Entity(self._path(name), int(facts.get("size") or 0), mark_of(facts))
+            for name, facts in found.items()
         ]
         return sorted(entities, key=lambda entity: entity.path)
 
@@ -242,12 +270,11 @@ class RemoteTree:
             return
 
     def _walk_folders(self, folder: str) -> Iterator[Entity]:
-        for name, _, files in self._fs.walk(f"{self._base}/{folder}", detail=True):
+        for name, _, files in self._fs.walk(self._name(folder), detail=True):
             for listed in files.values():
                 # A listing on the web tells no sizes.
                 facts = self._fs.info(listed["name"]) if listed.get("size") is None else listed
-                path = str(PurePosixPath(facts["name"]).relative_to(self._base))
-                yield Entity(path, int(facts["size"] or 0), mark_of(facts))
+                yield Entity(self._path(facts["name"]), int(facts["size"] or 0), mark_of(facts))
             self._fs.invalidate_cache(name)
 
     def _explain(self) -> None:
@@ -274,17 +301,18 @@ class RemoteTree:
     def open(self, path: str) -> IO[bytes]:
         """Open one file (see `Tree`)."""
         with network_errors(self.root):
-            handle = self._fs.open(f"{self._base}/{path}", "rb")
+            handle = self._fs.open(self._name(path), "rb")
         return io.BufferedReader(_RemoteFile(handle, f"{self.root}/{path}"), _READ_BYTES)
 
     def file_names(self, folder: str, suffixes: tuple[str, ...]) -> list[str]:
         """List files in `folder` (see `Tree`)."""
         try:
             with network_errors(self.root):
-                listing = self._fs.ls(f"{self._base}/{folder}", detail=True)
+                listing = self._fs.ls(self._name(folder), detail=True)
         except FileNotFoundError:
             return []
-        names = (str(item["name"]).rpartition("/")[2] for item in listing if item["type"] == "file")
+        paths = (self._path(item["name"]) for item in listing if item["type"] == "file")
+        names = (path.rpartition("/")[2] for path in paths)
         return sorted(name for name in names if name.endswith(suffixes))
 
     def folder_bytes(self, folder: str) -> None:  # noqa: ARG002 - as the protocol has it
@@ -300,18 +328,24 @@ class RemoteTree:
         folder = path.rpartition("/")[0]
         if folder not in self._plain_folders:
             with network_errors(self.root):
-                if not self._fs.exists(f"{self._base}/{path}"):
+                if not self._fs.exists(self._name(path)):
                     return None
             self._plain_folders.add(folder)
-        return UrlSource(f"{self.root}/{path}", self.storage_options)
+        return UrlSource(self._url(path), self.storage_options)
 
     def part(self, path: str, offset: int, nbytes: int, name: str) -> "ClipSource":
         """Return a byte range of a file (see `Tree`)."""
-        return UrlRange(f"{self.root}/{path}", offset, nbytes, name, self.storage_options)
+        return UrlRange(self._url(path), offset, nbytes, name, self.storage_options)
 
     @cached_property
     def _plain_folders(self) -> set[str]:
         return set()
+
+
+def _unquoted(name: str) -> str:
+    """Return the name of a file or folder as it was before it was quoted for the web."""
+    plain = unquote(name, errors="surrogateescape")
+    return name if "/" in plain or plain in (".", "..") else plain
 
 
 class _RemoteFile(io.RawIOBase):
@@ -393,7 +427,7 @@ class HubPlace:
 
 def hub_place(url: str) -> HubPlace | None:
     """Read ``hf://datasets/ORG/NAME[@REVISION][/FOLDER]``; None for any other URL."""
-    if not url.startswith("hf://datasets/"):
+    if not url.startswith("hf://datasets/") or url.count("/") < 4:
         return None
     org, name, *folder = url.removeprefix("hf://datasets/").split("/")
     name, _, revision = name.partition("@")
@@ -405,7 +439,9 @@ def _remote(url: str, token: str | bool | None, revision: str | None) -> RemoteT
     if not url.startswith("hf://"):
         return RemoteTree(url)
     place = hub_place(url)
-    if place and revision:
+    if place is None:
+        raise ReleaseError(f"expected a dataset of the Hub, hf://datasets/ORG/NAME; got {url!r}")
+    if revision:
         folder = f"/{place.folder}" if place.folder else ""
         url = f"hf://datasets/{place.repo_id}@{quote(revision, safe='')}{folder}"
     return RemoteTree(url, {} if token is None else {"token": token})

@@ -10,7 +10,7 @@ from xxhash import xxh3_64_intdigest
 
 from audio_flan.records import Instance, Reason, Warn
 from audio_flan.release.catalogue import Survey
-from audio_flan.release.layout import MetadataFile
+from audio_flan.release.layout import MISPLACED, MetadataFile
 from audio_flan.release.quarantine import Entry
 from audio_flan.release.reader import Placed, read_instances
 from audio_flan.release.release import Release
@@ -40,8 +40,7 @@ def validate(
     """
     report = Report("release")
     for entity in release.layout.misplaced:
-        message = "not where such a file of a release stands, or not named in UTF-8: no reader would find it"
-        report.entries.add(Entry(entity.path, None, None, Reason.MISPLACED_FILE, message))
+        report.entries.add(Entry(entity.path, None, None, Reason.MISPLACED_FILE, MISPLACED))
     report.entries.merge(release.clips.faults)
     bad_clips = _check_clips(release, report, decode, workers, progress)
     _check_rows(release, report, bad_clips, progress)

@@ -1,11 +1,13 @@
 """Which form of the data lies at a root."""
 
 import os
+from pathlib import Path
 
 from audio_flan.fetch import ShardCache, open_built
 from audio_flan.release import ReleaseError, open_release
 from audio_flan.streaming.release_rows import ReleaseRows
 from audio_flan.streaming.source import RowSource
+from audio_flan.waveform.urls import is_web
 
 
 def open_root(
@@ -21,14 +23,23 @@ def open_root(
     Raises
     ------
     ReleaseError
-        When there is no data there; for a release on the network with a cache of shards: it has no shards.
+        When there is no data there, or a build has not ended; for a release on the network with a cache of
+        shards: it has no shards.
     ManifestError
         When there is a manifest and it cannot be understood.
+    PermissionError
+        When a server of the web does not let us in.
     """
     source = _open_built(root, token, revision, shard_cache)
     if source is not None:
         return source
-    release = open_release(root, token=token, revision=revision, cache_dir=cache_dir)
+    try:
+        release = open_release(root, token=token, revision=revision, cache_dir=cache_dir)
+    except ReleaseError:
+        from audio_flan.building.workspace import refuse_unfinished
+
+        refuse_unfinished(Path(root))
+        raise
     if shard_cache is not None and "://" in release.root:
         raise ReleaseError(f"{release.root} is a release, whose files are not cached; `audio-flan build` it")
     return ReleaseRows(release)
@@ -43,8 +54,12 @@ def _open_built(
     """Open a root that has a manifest; on the Hub as of one commit, whatever is pushed meanwhile."""
     try:
         store, manifest = open_built(root, token=token, revision=revision, cache=shard_cache)
-    except (FileNotFoundError, PermissionError):
-        return None  # opening it as a release says what is the matter
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        if is_web(os.fspath(root)):
+            raise
+        return None  # opening it as a release says what is the matter with a repo on the Hub
     if manifest is None:
         return None
     from audio_flan.streaming.shard_rows import ShardRows  # and pyarrow with it

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from audio_flan.waveform.errors import ClipError, ClipFault
+from audio_flan.waveform.urls import hide_credentials, without_credentials
 
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -135,18 +136,18 @@ class UrlSource:
     Parameters
     ----------
     url
-        The URL.
+        The URL. Credentials in it are used and not shown.
     storage_options
         Passed to the fsspec file system, such as a token; never shown.
     """
 
-    url: str
+    url: str = field(repr=False)
     storage_options: Mapping[str, Any] = field(default_factory=dict, hash=False, repr=False)
 
     @property
     def location(self) -> str:
-        """The URL."""
-        return self.url
+        """The URL as it is shown."""
+        return without_credentials(self.url)
 
     def read(self) -> bytes:
         """Fetch the whole clip; `OSError` when that fails."""
@@ -161,9 +162,9 @@ class UrlSource:
         data = self.read()
         return data, len(data)
 
-    def cell(self) -> tuple[None, str]:
-        """Give no bytes and the URL: `datasets` opens URLs."""
-        return None, self.url
+    def cell(self) -> tuple[bytes | None, str]:
+        """Give no bytes and the URL, which `datasets` opens; the bytes where that would need credentials."""
+        return (None if self.location == self.url else self.read()), self.location
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +234,17 @@ def _read_on(descriptor: int, data: bytes) -> bytes:
 
 @contextlib.contextmanager
 def network_errors(url: str) -> Iterator[None]:
-    """Turn what an fsspec file system raises into `OSError`: each has the errors of its own HTTP library."""
+    """Turn what an fsspec file system raises into `OSError`: each has the errors of its own HTTP library.
+
+    Credentials in `url` are not shown.
+    """
     try:
         yield
     except OSError:
         raise
     except Exception as error:
-        raise OSError(f"{url} cannot be read: {type(error).__name__}: {error}") from error
+        shown, message = without_credentials(url), hide_credentials(str(error))
+        raise OSError(f"{shown} cannot be read: {type(error).__name__}: {message}") from error
 
 
 def source_of_cell(cell: Mapping[str, Any], audio_id: str | None = None) -> tuple[ClipSource, str]:

@@ -4,9 +4,10 @@ import pytest
 from xxhash import xxh3_64_intdigest
 
 from audio_flan.fetch import BASE_VARIABLE, ShardClip, locate
-from audio_flan.fetch.place import check_path, local_file, without_credentials
+from audio_flan.fetch.place import check_path, local_file
 from audio_flan.shards import MANIFEST_NAME, Cell, make_cell
 from audio_flan.waveform import ClipError, ClipFault
+from audio_flan.waveform.urls import without_credentials
 
 
 @pytest.fixture(autouse=True)

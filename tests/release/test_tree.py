@@ -1,5 +1,6 @@
 """Finding files: links, loops, odd names, things that vanish, and trees behind fsspec."""
 
+import gzip
 import os
 import time
 
@@ -151,6 +152,24 @@ def test_a_folder_that_is_no_release_is_said_to_be_none(tmp_path):
     write(tmp_path, "metadata/a.jsonl", b"")
     with pytest.raises(ReleaseError, match=r"1 \.jsonl files stand elsewhere"):
         open_release(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["metadata", "scp_files"])
+def test_a_folder_that_is_a_link_out_of_the_root_is_refused(small_tree, tmp_path, folder):
+    (small_tree.root / folder).rename(tmp_path / "elsewhere")
+    (small_tree.root / folder).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ReleaseError, match=f"{folder} is a symbolic link that leads out of"):
+        open_release(small_tree.root)
+
+
+def test_a_file_that_is_there_compressed_as_well_is_read_once(small_tree):
+    path = small_tree.root / metadata_path("speech", "understanding", "train_dev", "01_Read", "asr.jsonl")
+    path.with_name("asr.jsonl.gz").write_bytes(gzip.compress(path.read_bytes()))
+    report = validate(open_release(small_tree.root))
+    assert [(entry.file, entry.reason) for entry in report.entries] == [
+        (f"{path.relative_to(small_tree.root)}.gz", "misplaced_file")
+    ]
+    assert report.rows == len(small_tree.rows)
 
 
 def test_a_release_without_rows_or_scp_files_is_clean(tmp_path):
