@@ -148,7 +148,9 @@ class AudioFlan(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         named = found if str(split) == "all" else [word.strip() for word in str(split).split("+")]
         if not set(named) <= set(found):
             raise ValueError(f"Bad split: {split}. Available splits: {found}")
-        return self._streamed(tuple(dict.fromkeys(named)), datasets.NamedSplit("+".join(named)))
+        if len(set(named)) < len(named):
+            raise ValueError(f"Bad split: {split} names a split twice, and a stream gives each row once")
+        return self._streamed(tuple(named), datasets.NamedSplit("+".join(named)))
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:  # noqa: ANN401
         config = resolve_config(self.config.name)

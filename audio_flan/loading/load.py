@@ -11,7 +11,7 @@ from audio_flan.fetch import SHARD_CACHE_BYTES, ShardCache
 from audio_flan.loading.builder import AudioFlan
 from audio_flan.loading.built import lost_a_clip, read_quarantine, report
 from audio_flan.loading.sample import SAMPLE_CONFIG, load_sample
-from audio_flan.mixing import Plan
+from audio_flan.mixing import Plan, open_plan
 from audio_flan.records import resolve_split
 from audio_flan.streaming import ConsecutiveFailuresError, OnError
 from audio_flan.streaming.ledger import Ledger
@@ -27,7 +27,7 @@ def load_dataset(
     *,
     on_error: OnError = "raise",
     max_consecutive_failures: int | None = MAX_CONSECUTIVE_FAILURES,
-    plan: Plan | None = None,
+    plan: Plan | str | os.PathLike[str] | None = None,
     ledger: str | os.PathLike[str] | None = None,
     token: str | bool | None = None,
     revision: str | None = None,
@@ -61,7 +61,7 @@ def load_dataset(
         What a clip that cannot be read does, as in `audio_flan.stream`.
     max_consecutive_failures : int, optional
         Rows in a row with such a clip at which ``skip`` and ``null`` give up, as in `audio_flan.stream`.
-    plan : Plan, optional
+    plan : Plan or path, optional
         Draw what a plan of `rebalance` says, as in `audio_flan.stream`; of its split, when streaming only.
     ledger : path, optional
         Folder where it is noted which rows were given out, as in `audio_flan.stream`; when streaming only.
@@ -89,6 +89,7 @@ def load_dataset(
     ValueError
         For a split that the config does not have, and for options that have no meaning together.
     """
+    cache_dir = None if cache_dir is None else os.path.expanduser(cache_dir)  # noqa: PTH111 - as datasets does
     kept = ShardCache.at(shard_cache, shard_cache_bytes)
     if kept is not None and (not streaming or name == SAMPLE_CONFIG):
         raise ValueError("shard_cache is for streaming one of the tasks: tables and the sample do without")
@@ -111,8 +112,9 @@ def load_dataset(
             "a plan and a ledger are for a stream: pass streaming=True; "
             "`audio_flan.export` writes a table of a plan"
         )
-    if plan is not None:
-        split = split or plan.split
+    opened = open_plan(plan)
+    if opened is not None:
+        split = split or opened.split
     builder = AudioFlan(
         config_name=name,
         root=path,
@@ -123,12 +125,12 @@ def load_dataset(
         features=features,
         cache_dir=None if cache_dir is None else os.fspath(cache_dir),
         facts_dir=None if cache_dir is None else os.path.join(cache_dir, "audio_flan"),
-        plan=plan,
+        plan=opened,
         ledger=Ledger.at(ledger),
         shard_cache=kept,
     )
     if isinstance(split, str):
-        split = "+".join(resolve_split(word) or word for word in split.split("+"))  # `dev` is `validation`
+        split = "+".join(map(_as_datasets_names_it, split.split("+")))
     if streaming:
         if num_proc is not None:
             raise ValueError("num_proc is for building a table; when streaming, use DataLoader workers")
@@ -141,8 +143,14 @@ def load_dataset(
     try:
         builder.download_and_prepare(download_mode=download_mode, verification_mode=checks, num_proc=num_proc)
     except datasets.exceptions.DatasetGenerationError as error:
-        if isinstance(error.__cause__, AudioError | ConsecutiveFailuresError):
+        if isinstance(error.__cause__, AudioError | ConsecutiveFailuresError | ValueError):
             raise error.__cause__ from None
         raise
     report(folder, read_quarantine(folder))
     return builder.as_dataset(split=split, in_memory=keep_in_memory)
+
+
+def _as_datasets_names_it(split: str) -> str:
+    """Return a split, or a slice of one such as ``dev[:5%]``, by the name that it has here."""
+    name, bracket, rest = split.partition("[")
+    return f"{resolve_split(name) or name}{bracket}{rest}"

@@ -9,6 +9,7 @@ import pytest
 
 import audio_flan
 from audio_flan.loading import AudioFlan
+from audio_flan.loading.features import row_features
 from audio_flan.release import ReleaseError
 
 SIDES = ("input", "output")
@@ -129,6 +130,25 @@ def test_the_sample_has_every_task_with_sound(built_root, tmp_path, streaming):
             assert [audio.id for audio in row[f"{side}_audio"]] == row[f"{side}_audio_ids"]
             assert all(audio["array"].size for audio in row[f"{side}_audio"])
     assert len(tasks) == 80
+
+
+def test_the_sample_is_lazy_the_second_time_too(indexed_root, tmp_path):
+    """Its table is there by then."""
+    for streaming in (False, False, True):
+        rows = audio_flan.load_dataset(
+            indexed_root, "sample", "train", streaming=streaming, cache_dir=tmp_path
+        )
+        (audio,) = next(iter(rows))["input_audio"]
+        assert isinstance(audio, audio_flan.LazyAudio)
+        assert rows.features["input_audio"] == row_features()["input_audio"]
+
+
+@pytest.mark.parametrize("name", ["a?b", "a*b", "a[1]", "a::b"])
+def test_a_sample_that_datasets_would_not_find_is_an_error(indexed_root, tmp_path, name):
+    root = tmp_path / name
+    root.symlink_to(indexed_root)
+    with pytest.raises(ReleaseError, match="for a pattern and finds no sample there"):
+        audio_flan.load_dataset(root, "sample", "train", streaming=True)
 
 
 def test_a_release_has_no_sample(demo_root):

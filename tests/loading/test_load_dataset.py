@@ -15,7 +15,7 @@ from marks import STARTS, since_datasets_4
 
 import audio_flan
 from audio_flan.records.schema import COLUMNS
-from audio_flan.release import ReleaseError
+from audio_flan.release import ReleaseError, open_release
 from audio_flan.taxonomy import UnknownNameError, list_configs
 from audio_flan.waveform import LazyAudio
 
@@ -102,6 +102,33 @@ def test_splits_slices_and_sums(demo_root):
     assert uuids(dev) == uuids(audio_flan.load_dataset(demo_root, "speech_tts", "validation"))
     with pytest.raises(ValueError, match="Bad split: vaildation"):
         audio_flan.load_dataset(demo_root, "speech_tts", "vaildation", streaming=True)
+
+
+@pytest.mark.parametrize("spelling", ["dev[:2]", "valid[:2]", "validation[:2]"])
+def test_slices_take_every_name_of_a_split(demo_root, spelling):
+    assert len(audio_flan.load_dataset(demo_root, "speech_asr", split=spelling)) == 2
+
+
+def test_a_stream_takes_no_split_twice(demo_root):
+    with pytest.raises(ValueError, match="names a split twice"):
+        audio_flan.load_dataset(demo_root, "speech_asr", split="train+train", streaming=True)
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("options", [{"on_error": "bad"}, {"max_consecutive_failures": 0}])
+def test_a_bad_option_is_named_both_ways(demo_root, tmp_path, streaming, options):
+    (name,) = options
+    with pytest.raises(ValueError, match=name):
+        audio_flan.load_dataset(demo_root, "speech_asr", streaming=streaming, cache_dir=tmp_path, **options)
+
+
+def test_a_cache_below_the_home(demo_root, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    audio_flan.load_dataset(demo_root, "speech_asr", split="test", cache_dir="~/kept")
+    open_release(demo_root, cache_dir="~/kept")
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert (tmp_path / "home/kept").is_dir()
 
 
 def test_the_default_config_is_all(demo_root):
