@@ -1,6 +1,7 @@
 """Fetching again after a failure that passes."""
 
 import concurrent.futures.thread  # noqa: F401 - functions for the exit are called last one first
+import logging
 import os
 import random
 import threading
@@ -16,6 +17,8 @@ FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 10.0
 LONGEST_ASKED_WAIT_S: Final = 300.0
 """A server that asks for a longer wait is asked again after this time, in seconds."""
+NOTICED_WAIT_S: Final = 4.0
+_logger: Final = logging.getLogger("audio_flan")
 _no_more: ContextVar[threading.Event] = ContextVar("no_more")
 _events: weakref.WeakSet[threading.Event] = weakref.WeakSet()
 """All that threads of this process look at."""
@@ -53,33 +56,26 @@ def is_too_late() -> bool:
 def with_retries(fetch: Callable[[], _T]) -> _T:
     """Call `fetch`, again after each `TransientError`, up to six times; waits double and are jittered.
 
+    Waits that one would notice are said by a warning of the logger ``audio_flan``.
+
     Raises
     ------
     TransientError
         That of the last attempt.
     """
-    import stamina
-
     no_more = _no_more.get(None) or threading.Event()
-    failure, wait_s = TransientError(""), 0.0
-    # The waits are ours: those of stamina cannot be ended.
-    for attempt in stamina.retry_context(
-        _at_once, attempts=ATTEMPTS, timeout=None, wait_initial=FIRST_WAIT_S, wait_max=LONGEST_WAIT_S
-    ):
-        if attempt.num > 1 and no_more.wait(wait_s):
-            raise failure
-        with attempt:
-            try:
-                return fetch()
-            except TransientError as error:
-                failure = error
-                wait_s = 0.0 if stamina.is_testing() else seconds_to_wait(error, attempt.next_wait)
+    backoff_s = FIRST_WAIT_S
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return fetch()
+        except TransientError as error:
+            wait_s = seconds_to_wait(error, backoff_s)
+            level = logging.WARNING if wait_s >= NOTICED_WAIT_S else logging.INFO
+            _logger.log(level, "%s; trying again in %.1f s", error, wait_s)
+            if no_more.wait(wait_s):
                 raise
-    raise failure
-
-
-def _at_once(error: Exception) -> bool | float:
-    return 0.0 if isinstance(error, TransientError) else False
+        backoff_s = min(2 * backoff_s, LONGEST_WAIT_S)
+    return fetch()
 
 
 def seconds_to_wait(error: TransientError, backoff_s: float) -> float:

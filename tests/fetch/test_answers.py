@@ -13,28 +13,27 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
 import pytest
-import stamina
 import trustme
 from hub.server import Hub
 
-from audio_flan.fetch import answers, connections
+from audio_flan.fetch import answers, connections, retry
 from audio_flan.fetch.answers import answer_to
 from audio_flan.fetch.remote import RemoteFile, fetch_range
 
 DATA = os.urandom(3_000_000)
 FETCH = """
-import sys, stamina
+import sys
+from audio_flan.fetch import retry
 from audio_flan.fetch.remote import RemoteFile, fetch_range
-stamina.set_testing(True, attempts=2, cap=True)
+retry.ATTEMPTS, retry.seconds_to_wait = 2, lambda error, backoff_s: 0.0
 sys.stdout.buffer.write(fetch_range(RemoteFile(sys.argv[1], "x"), 10, 30))
 """
 
 
 @pytest.fixture(autouse=True)
-def no_waiting():
+def no_waiting(monkeypatch):
     """As many attempts as always, without the waits between them."""
-    with stamina.set_testing(True, attempts=10, cap=True):
-        yield
+    monkeypatch.setattr(retry, "seconds_to_wait", lambda error, backoff_s: 0.0)
 
 
 class Place(BaseHTTPRequestHandler):

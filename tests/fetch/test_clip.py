@@ -4,11 +4,10 @@ import pickle
 import random
 
 import pytest
-import stamina
 from hub.server import Hub
 from xxhash import xxh3_64_intdigest
 
-from audio_flan.fetch import BASE_VARIABLE, ShardClip
+from audio_flan.fetch import BASE_VARIABLE, ShardClip, retry
 from audio_flan.fetch.read_ahead import read_ahead
 from audio_flan.shards import MANIFEST_NAME, Cell, CellError, make_cell, parse_cell
 from audio_flan.waveform import AudioError, ClipError, ClipFault, LazyAudio
@@ -37,8 +36,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def hub(folder):
-    with Hub() as hub, stamina.set_testing(True, attempts=10, cap=True):
+def hub(folder, monkeypatch):
+    monkeypatch.setattr(retry, "seconds_to_wait", lambda error, backoff_s: 0.0)
+    with Hub() as hub:
         hub.add(REPO, folder)
         yield hub
 

@@ -5,11 +5,10 @@ import logging
 import pickle
 
 import pytest
-import stamina
 from hub.server import Hub
 
 import audio_flan
-from audio_flan.fetch import open_built
+from audio_flan.fetch import open_built, retry
 from audio_flan.fetch.clip_tables import UnknownClipError
 from audio_flan.fetch.read_ahead import read_ahead
 from audio_flan.shards import MANIFEST_NAME
@@ -23,11 +22,11 @@ SECRET = "SECRET"
 
 
 @pytest.fixture(autouse=True)
-def no_waiting():
+def no_waiting(monkeypatch):
     """As many attempts as always, without the waits between them."""
     read_ahead.cache_clear()
-    with stamina.set_testing(True, attempts=10, cap=True):
-        yield
+    monkeypatch.setattr(retry, "seconds_to_wait", lambda error, backoff_s: 0.0)
+    yield
     read_ahead.cache_clear()
 
 

@@ -3,20 +3,23 @@
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import fsspec
 import pytest
-import stamina
 from hub.answers import Answer
 from hub.server import Hub
 
+from audio_flan.fetch import retry
+from audio_flan.fetch.connections import basic
 from audio_flan.fetch.http import HttpRanges, Refusal, _asked_wait_s
 from audio_flan.fetch.remote import RemoteFile, fetch_range, fetch_size, fetch_span, forget_range
 from audio_flan.fetch.retry import (
     LONGEST_ASKED_WAIT_S,
+    NOTICED_WAIT_S,
     TransientError,
     seconds_to_wait,
     stop_retrying_when,
@@ -30,9 +33,15 @@ PATH = "audio/x/a b%20ü.tar"
 
 
 @pytest.fixture(autouse=True)
-def no_waiting():
+def no_waiting(monkeypatch):
     """As many attempts as always, without the waits between them."""
-    with stamina.set_testing(True, attempts=10, cap=True):
+    monkeypatch.setattr(retry, "seconds_to_wait", lambda error, backoff_s: 0.0)
+
+
+@contextmanager
+def as_long_as_it_takes():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(retry, "seconds_to_wait", seconds_to_wait)
         yield
 
 
@@ -176,6 +185,46 @@ def test_a_place_found_with_one_token_is_not_used_with_another(file, credentials
     ranges.read(url, 0, 10, {"authorization": "Bearer one"})
     ranges.read(url, 0, 10, {})
     assert [sent for host, sent in credentials if host == "datasets"] == ["Bearer one", None]
+
+
+MINE = basic("me:secret")
+
+
+@pytest.mark.parametrize(
+    ("target", "sent"),
+    [
+        ("{origin}", [MINE]),
+        ("", [MINE]),  # a path alone
+        ("{origin_for_you}", [basic("you:other")]),
+        ("{other}", [None]),
+        ("{origin_by_name}", [None]),
+        ("{other}/back", [None, MINE]),
+    ],
+)
+def test_user_and_password_go_along_to_the_same_host_and_port_only(folder, target, sent):
+    seen = []
+
+    def redirect(request):
+        seen.append(request.headers.get("Authorization"))
+        way, _, rest = request.path.partition("/")
+        if way not in ("asked", "back"):
+            return None
+        to = origin.endpoint if way == "back" else target.format_map(places)
+        return Answer(302, b"", {"Location": f"{to}/{rest}"}, "redirect")
+
+    with Hub() as origin, Hub() as other:
+        for hub in (origin, other):
+            hub.add(REPO, folder)
+            hub.extensions.append(redirect)
+        places = {
+            "origin": origin.endpoint,
+            "origin_for_you": origin.endpoint.replace("://", "://you:other@"),
+            "origin_by_name": origin.endpoint.replace("127.0.0.1", "localhost"),
+            "other": other.endpoint,
+        }
+        root = origin.endpoint.replace("://", "://me:secret@") + f"/asked/datasets/{REPO}/resolve/main"
+        assert fetch_range(RemoteFile(root, PATH), 0, 10) == DATA[:10]
+    assert seen == [MINE, *sent]
 
 
 def test_the_query_of_a_root_stays_at_the_end(hub, file):
@@ -356,7 +405,7 @@ def test_a_server_is_left_alone_for_as_long_as_it_asks(hub, file, kind):
     then = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
     asked = 1 if kind == "seconds" else format_datetime(then, usegmt=True)
     hub.fail(429, f"*{'cdn' if hub.redirects else 'resolve'}*", retry_after=asked)
-    with stamina.set_testing(False):
+    with as_long_as_it_takes():
         began = datetime.now(UTC)
         assert fetch_range(file, 0, 10) == DATA[:10]
     assert arrived[-1] >= (then if kind == "date" else began + timedelta(seconds=1))
@@ -383,6 +432,22 @@ def test_errors_of_another_kind_are_not_tried_again(error):
     assert len(calls) == 1
 
 
+def test_a_wait_that_one_would_notice_is_said(monkeypatch, caplog):
+    waits = iter([0.0, NOTICED_WAIT_S])
+    monkeypatch.setattr(retry, "seconds_to_wait", lambda error, backoff_s: next(waits))
+    monkeypatch.setattr(threading.Event, "wait", lambda self, timeout: False)
+    answers = iter([TransientError("busy"), TransientError("still busy"), "here"])
+
+    def fetch():
+        answer = next(answers)
+        if isinstance(answer, TransientError):
+            raise answer
+        return answer
+
+    assert with_retries(fetch) == "here"
+    assert caplog.messages == ["still busy; trying again in 4.0 s"]
+
+
 def test_a_wait_ends_when_nothing_is_to_be_tried_any_more():
     calls, no_more = [], threading.Event()
 
@@ -395,7 +460,7 @@ def test_a_wait_ends_when_nothing_is_to_be_tried_any_more():
         with pytest.raises(TransientError, match="busy"):
             with_retries(fetch)
 
-    with stamina.set_testing(False), ThreadPoolExecutor(1) as pool:
+    with as_long_as_it_takes(), ThreadPoolExecutor(1) as pool:
         done = pool.submit(work)
         while not calls:
             threading.Event().wait(0.01)

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-import stamina
 from hub.faults import Fault
 from hub.server import Hub
 from marks import quick
 from xxhash import xxh3_64_intdigest
 
 import audio_flan
+from audio_flan.fetch import retry
 from audio_flan.fetch.read_ahead import read_ahead
 
 REPO = "ORG/NAME"
@@ -33,10 +33,9 @@ def faults():
 
 
 @pytest.fixture(autouse=True)
-def no_waiting():
+def no_waiting(monkeypatch):
     """As many attempts as always, without the waits between them."""
-    with stamina.set_testing(True, attempts=10, cap=True):
-        yield
+    monkeypatch.setattr(retry, "seconds_to_wait", lambda error, backoff_s: 0.0)
 
 
 @pytest.fixture(scope="module", params=quick(1, ["demo", "shared"]))

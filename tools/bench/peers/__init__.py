@@ -46,7 +46,7 @@ class Reader:
 
 _DATASETS: Final = ("datasets", "torch.utils.data")
 _BARE: Final = ("pyarrow.parquet", "audio_flan.shards", "miniaudio")
-_OURS: Final = ("audio_flan.streaming.ordered", "huggingface_hub", "urllib3", "stamina", "miniaudio")
+_OURS: Final = ("audio_flan.streaming.ordered", "huggingface_hub", "urllib3", "miniaudio")
 
 LIMIT: Final = "limit"
 OURS: Final = "audio_flan"
