@@ -9,16 +9,16 @@ from pathlib import Path
 
 import typer
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMG]?)B?\s*", re.IGNORECASE)
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([KMGT])(I?)B?|B?)\s*", re.IGNORECASE)
 
 
 def parse_size(text: str) -> int:
-    """Read a size such as ``512MB``: powers of 1000."""
+    """Read a size such as ``512MB``, powers of 1000, or ``512MiB``, of 1024."""
     found = _SIZE.fullmatch(text)
     if found is None:
         raise typer.BadParameter(f"expected a size such as 512MB or 1GB, got {text!r}")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[(found[2] or "").upper()])
 
 
 def in_earnest(arguments: list[str]) -> str:

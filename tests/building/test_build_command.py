@@ -89,7 +89,16 @@ def test_errors_are_one_line(small_tree, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "nbytes"), [("512MB", 512_000_000), ("1.5 gb", 1_500_000_000), ("70000", 70_000), ("1kB", 1000)]
+    ("text", "nbytes"),
+    [
+        ("512MB", 512_000_000),
+        ("1.5 gb", 1_500_000_000),
+        ("70000", 70_000),
+        ("1kB", 1000),
+        ("2T", 2 * 10**12),
+        ("10 MiB", 10 * 2**20),
+        ("7B", 7),
+    ],
 )
 def test_sizes(text, nbytes):
     assert parse_size(text) == nbytes
