@@ -11,7 +11,8 @@ HEAD = """\
 
 `audio_flan.list_configs()` has these {configs} names. Each of them is a config of `audio_flan.load_dataset`,
 of `audio_flan.stream`, of plain `datasets` on built data, and of every command with a `--config` or `--task`.
-Built data also has `sample`, up to three rows of every task.
+Built data also has `sample`, up to three rows of every task; it is for `load_dataset` alone, of this package
+or of plain `datasets`, and no config of `stream`, of filters or of commands.
 
 Every config has the splits `train`, `validation` (the release calls it `dev`) and `test`; built data lists
 those that have rows.

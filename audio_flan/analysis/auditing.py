@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from audio_flan.analysis.ledger_counts import EpochAudit, EpochCounts, Kind, RowCounts
-from audio_flan.mixing import Plan
+from audio_flan.mixing import Plan, open_plan
 from audio_flan.release.report import Progress
 from audio_flan.streaming import open_root
 from audio_flan.streaming.ledger_file import (
@@ -80,7 +80,7 @@ def audit_ledger(
     ledger: str | os.PathLike[str],
     root: str | os.PathLike[str],
     *,
-    plan: Plan | None = None,
+    plan: Plan | str | os.PathLike[str] | None = None,
     token: str | bool | None = None,
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -98,7 +98,7 @@ def audit_ledger(
         copied together, also more than once: of a pass, the longest file counts.
     root : str or path
         The data that were streamed.
-    plan : Plan, optional
+    plan : Plan or path, optional
         The plan, where one was streamed.
     token, revision, cache_dir
         As in `audio_flan.stream`.
@@ -113,8 +113,9 @@ def audit_ledger(
     PlanError
         For a plan that was made for other data.
     """
+    opened = open_plan(plan)
     found = _find(Path(ledger))
-    stream = _stream_of(found.files[0], root, plan, token, revision, cache_dir)
+    stream = _stream_of(found.files[0], root, opened, token, revision, cache_dir)
     rows = RowCounts(stream)
     cut_off, epochs = list(found.cut_off), []
     named: dict[Kind, list[NamedRow]] = {"again": [], "never": [], "skipped": []}

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from audio_flan.analysis.table import Table, open_table, splits_of
+from audio_flan.analysis.table import Table, as_names, open_table, splits_of
 from audio_flan.analysis.tables.columns import KEY_COLUMNS
 from audio_flan.analysis.tables.remote_scan import conjuncts
 from audio_flan.mixing import (
@@ -23,7 +23,13 @@ from audio_flan.mixing import (
     count_leaves,
     rebalance_leaves,
 )
-from audio_flan.mixing.conditions import Condition, conditions, passes, unknown_licences
+from audio_flan.mixing.conditions import (
+    Condition,
+    conditions,
+    naming_condition,
+    passes,
+    unknown_licences,
+)
 from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
 from audio_flan.shards.atomic import atomic_path, output_path
@@ -96,7 +102,8 @@ class Filtered:
         for each in all_conditions:
             (shared if set(each.meta.root_names()) <= set(KEY_COLUMNS) else others).append(each)
         count = pl.all_horizontal(others).sum() if others else pl.len()
-        return int(self._frame.filter(*shared).select(count).collect(engine="streaming").item())
+        with naming_condition(self.row_filter):
+            return int(self._frame.filter(*shared).select(count).collect(engine="streaming").item())
 
     def summary(self) -> FilterSummary:
         """Count the rows that stay, with their clips, and those that go, by the first reason to do so."""
@@ -113,7 +120,8 @@ class Filtered:
                 (each.sum() * _MICRO).round().cast(pl.Int64) for each in lengths
             ).sum(),
         )
-        found = {row[0]: row[1:] for row in counted.collect(engine="streaming").iter_rows()}
+        with naming_condition(self.row_filter):
+            found = {row[0]: row[1:] for row in counted.collect(engine="streaming").iter_rows()}
         rows, clips, microseconds = found.pop(len(listed), (0, 0, 0))
         removed: Counter[str] = Counter()
         for i, (gone, _, _) in found.items():
@@ -141,8 +149,10 @@ class Filtered:
             When the rows are of several splits, or there are none.
         """
         self.check_plannable()
+        with naming_condition(self.row_filter):
+            leaves = count_leaves(self.scan())
         return rebalance_leaves(
-            count_leaves(self.scan()),
+            leaves,
             revision=self.table.revision,
             split=self.splits[0],
             max_epochs=1,
@@ -161,7 +171,7 @@ class Filtered:
         """
         check_ids_path(path)
         ids = self.scan().select(_ID_COLUMNS)
-        with atomic_path(output_path(Path(path))) as temporary:
+        with naming_condition(self.row_filter), atomic_path(output_path(Path(path))) as temporary:
             if Path(path).suffix == ".jsonl":
                 ids.sink_ndjson(temporary)
             else:
@@ -188,12 +198,12 @@ def filter_rows(
     *,
     config: str = "all",
     split: str | Collection[str] | None = None,
-    tasks: Collection[str] = (),
-    corpora: Collection[str] = (),
+    tasks: str | Collection[str] = (),
+    corpora: str | Collection[str] = (),
     unseen: bool | None = None,
     min_seconds: float | None = None,
     max_seconds: float | None = None,
-    scripts: Collection[str] = (),
+    scripts: str | Collection[str] = (),
     licence: Licence = "any",
     token: str | bool | None = None,
     revision: str | None = None,
@@ -210,14 +220,14 @@ def filter_rows(
         SQL over the columns of `audio_flan.scan`, such as ``list_max(input_seconds) < 30``.
     config, split
         As for `audio_flan.scan`.
-    tasks : collection of str
+    tasks : str or collection of str
         Any of the configs; groups stand for their tasks.
-    corpora : collection of str
+    corpora : str or collection of str
     unseen : bool, optional
         Rows that are marked so, or marked that they are not.
     min_seconds, max_seconds : float, optional
         Bounds for the length of each clip of the row.
-    scripts : collection of str
+    scripts : str or collection of str
         Scripts of the text, such as ``latin`` or ``han``: that of most letters of input and output.
     licence : {"any", "commercial", "permissive"}
         Of the corpus, as far as it is known: unknown counts as not allowed.
@@ -255,27 +265,27 @@ def make_filter(
     table: Table,
     *,
     where: str | None = None,
-    tasks: Collection[str] = (),
-    corpora: Collection[str] = (),
+    tasks: str | Collection[str] = (),
+    corpora: str | Collection[str] = (),
     unseen: bool | None = None,
     min_seconds: float | None = None,
     max_seconds: float | None = None,
-    scripts: Collection[str] = (),
+    scripts: str | Collection[str] = (),
     licence: Licence = "any",
 ) -> RowFilter:
     """Check the parts of a filter for a table; parameters and errors as for `filter_rows`."""
     known = table.corpora
-    for corpus in corpora:
+    for corpus in as_names(corpora):
         if corpus not in known:
             raise UnknownNameError("corpus", corpus, nearest_names(corpus, known))
     row_filter = RowFilter(
         where=where,
-        tasks=_sorted(name for task in tasks for name in resolve_config(task).task_names),
-        corpora=_sorted(corpora),
+        tasks=_sorted(name for task in as_names(tasks) for name in resolve_config(task).task_names),
+        corpora=_sorted(as_names(corpora)),
         unseen=unseen,
         min_seconds=None if min_seconds is None else float(min_seconds),
         max_seconds=None if max_seconds is None else float(max_seconds),
-        scripts=_sorted(scripts),
+        scripts=_sorted(as_names(scripts)),
         licence=licence,
     )
     check_filter(row_filter)

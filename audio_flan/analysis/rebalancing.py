@@ -7,7 +7,7 @@ from typing import Literal
 from audio_flan.analysis.filtering import make_filter
 from audio_flan.analysis.table import open_table, splits_of
 from audio_flan.mixing import Licence, MixtureError, Plan, count_leaves, rebalance_leaves
-from audio_flan.mixing.conditions import conditions
+from audio_flan.mixing.conditions import conditions, naming_condition
 from audio_flan.release.report import Progress
 
 
@@ -32,12 +32,12 @@ def rebalance(
     nearest: bool = False,
     seed: int = 0,
     where: str | None = None,
-    tasks: Collection[str] = (),
-    corpora: Collection[str] = (),
+    tasks: str | Collection[str] = (),
+    corpora: str | Collection[str] = (),
     unseen: bool | None = None,
     min_seconds: float | None = None,
     max_seconds: float | None = None,
-    scripts: Collection[str] = (),
+    scripts: str | Collection[str] = (),
     licence: Licence = "any",
     token: str | bool | None = None,
     revision: str | None = None,
@@ -91,8 +91,10 @@ def rebalance(
     rows = table.frame("all", splits, progress=progress)
     if row_filter:
         rows = rows.filter(*(each.expression for each in conditions(row_filter, table.corpora)))
+    with naming_condition(row_filter):
+        leaves = count_leaves(rows)
     return rebalance_leaves(
-        count_leaves(rows),
+        leaves,
         revision=table.revision,
         split=splits[0],
         by=by,

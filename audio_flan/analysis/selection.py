@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from audio_flan.analysis.table import Part, Table
+from audio_flan.analysis.table import Part, Table, splits_of
 from audio_flan.mixing import (
     IDENTITY_COLUMNS,
     LEVELS,
@@ -22,7 +22,7 @@ from audio_flan.mixing import (
     row_identity,
     row_keys,
 )
-from audio_flan.mixing.conditions import conditions, passes
+from audio_flan.mixing.conditions import conditions, naming_condition, passes
 from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
 from audio_flan.taxonomy import resolve_config
@@ -63,14 +63,16 @@ def select(
     table: Table,
     *,
     config: str = "all",
-    splits: Collection[str] = SPLITS,
+    splits: str | Collection[str] = SPLITS,
     row_filter: RowFilter = NO_FILTER,
     progress: Progress | None = None,
 ) -> Selection:
     """Take each row of a config and splits that passes a filter, once."""
-    parts = table.parts(config, splits, progress)
-    kept = _kept(table, config, splits, row_filter)
-    counts = {part.path: _kept_rows(table, part, kept) for part in _shown(parts, progress)}
+    named = splits_of(splits)
+    parts = table.parts(config, named, progress)
+    kept = _kept(table, config, named, row_filter)
+    with naming_condition(row_filter):
+        counts = {part.path: _kept_rows(table, part, kept) for part in _shown(parts, progress)}
     return _selection(table, parts, counts)
 
 
@@ -92,8 +94,9 @@ def select_planned(table: Table, plan: Plan, progress: Progress | None = None) -
     kept = _kept(table, "all", splits, plan.row_filter)
     parts = sorted(table.parts("all", splits, progress), key=attrgetter("group", "path"))
     counts: dict[str, Counts] = {}
-    for _, group in groupby(_shown(parts, progress), key=attrgetter("group")):
-        counts |= _planned_rows(table, list(group), kept, leaves, plan.seed)
+    with naming_condition(plan.row_filter):
+        for _, group in groupby(_shown(parts, progress), key=attrgetter("group")):
+            counts |= _planned_rows(table, list(group), kept, leaves, plan.seed)
     return _selection(table, parts, counts)
 
 

@@ -4,13 +4,12 @@ import os
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from audio_flan.records import SPLITS, resolve_split
+from audio_flan.records import SPLITS
 from audio_flan.release.report import Progress
+from audio_flan.streaming.engine import resolve_splits
 from audio_flan.streaming.release_rows import ReleaseRows
 from audio_flan.streaming.roots import open_root
 from audio_flan.streaming.source import RowSource
-from audio_flan.taxonomy import UnknownNameError
-from audio_flan.taxonomy.errors import nearest_names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,7 +39,11 @@ class Table(Protocol):
 
     @property
     def revision(self) -> str:
-        """A hash that changes with the rows, and not with the place they lie at."""
+        """A hash that changes with the rows, and not with the place they lie at.
+
+        A release on the network has that of the marks which its server gives to files: another one than a
+        copy on a disk.
+        """
         ...
 
     @property
@@ -56,15 +59,15 @@ class Table(Protocol):
     def frame(
         self,
         config: str = "all",
-        splits: Collection[str] = SPLITS,
-        columns: Collection[str] | None = None,
+        splits: str | Collection[str] = SPLITS,
+        columns: str | Collection[str] | None = None,
         progress: Progress | None = None,
     ) -> "pl.LazyFrame":
         """Return the rows of a config and splits, with the columns of `ROW_SCHEMA` or those asked for."""
         ...
 
     def parts(
-        self, config: str = "all", splits: Collection[str] = SPLITS, progress: Progress | None = None
+        self, config: str = "all", splits: str | Collection[str] = SPLITS, progress: Progress | None = None
     ) -> list[Part]:
         """List the files that hold these rows; a file of a release may hold others, too."""
         ...
@@ -78,7 +81,7 @@ class Table(Protocol):
         ...
 
     def clips(
-        self, config: str = "all", splits: Collection[str] = SPLITS, progress: Progress | None = None
+        self, config: str = "all", splits: str | Collection[str] = SPLITS, progress: Progress | None = None
     ) -> "pl.LazyFrame":
         """Return clips that can be opened, each once; see `CLIP_SCHEMA`.
 
@@ -127,6 +130,8 @@ def open_table(
 def splits_of(split: str | Collection[str] | None) -> tuple[str, ...]:
     """Return the splits that are named, in the order train, validation, test; all for None.
 
+    Each name may stand for several, as in `audio_flan.stream`: ``train+test``, ``all``.
+
     Raises
     ------
     UnknownNameError
@@ -134,10 +139,10 @@ def splits_of(split: str | Collection[str] | None) -> tuple[str, ...]:
     """
     if split is None:
         return SPLITS
-    found = set()
-    for name in [split] if isinstance(split, str) else split:
-        resolved = resolve_split(name)
-        if resolved is None:
-            raise UnknownNameError("split", name, nearest_names(name, SPLITS))
-        found.add(resolved)
+    found = {each for name in as_names(split) for each in resolve_splits(name)}
     return tuple(each for each in SPLITS if each in found)
+
+
+def as_names(names: str | Collection[str]) -> Collection[str]:
+    """Return names as a collection: a bare string is one name, not its letters."""
+    return (names,) if isinstance(names, str) else names

@@ -6,14 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
-from audio_flan.cli.options import CacheDir, Json, Revision, Root, Token
+from audio_flan.cli.options import CacheDir, Json, Revision, Token
 
 _SHOWN = 20
 
 
 def audit_ledger(
     ledger: Annotated[Path, typer.Argument(help="The folder that the stream was given as ledger=.")],
-    root: Root,
+    root: Annotated[
+        str,
+        typer.Argument(
+            help="The built data that were streamed: a folder, ORG/NAME on the Hub, or a URL.",
+            show_default=False,
+        ),
+    ],
     plan: Annotated[
         Path | None, typer.Option("--plan", help="The plan that was streamed, a TOML file.")
     ] = None,
@@ -30,13 +36,12 @@ def audit_ledger(
     """
     import audio_flan
     from audio_flan.cli.output import labelled_progress, print_json
-    from audio_flan.mixing import Plan
 
     with labelled_progress() as progress:
         audit = audio_flan.audit_ledger(
             ledger,
             root,
-            plan=None if plan is None else Plan.load(plan),
+            plan=plan,
             token=token,
             revision=revision,
             cache_dir=cache_dir,

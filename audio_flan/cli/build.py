@@ -9,14 +9,14 @@ import typer
 
 from audio_flan.cli import cluster_options as cluster
 from audio_flan.cli.long_work import going_on_later, in_earnest, parse_size
-from audio_flan.cli.options import CacheDir, Json, Revision, Root, Token
+from audio_flan.cli.options import CacheDir, Json, ReleaseRoot, Revision, Token
 
 if TYPE_CHECKING:
     from audio_flan.building import BuildPlan, BuildSummary, Changes, Submission
 
 
 def build(
-    release: Root,
+    release: ReleaseRoot,
     out: Annotated[
         str, typer.Argument(help="An empty or new folder, one with the same build, or a URL such as s3://...")
     ],

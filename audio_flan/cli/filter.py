@@ -100,7 +100,9 @@ def filter_(
             typer.echo(f"nobody knows whether their licence allows it: {names}")
         if summary.quarantined:
             total = sum(summary.quarantined.values())
-            typer.echo(f"{total:,} quarantined before that; `audio-flan validate {root}` names them")
+            typer.echo(
+                f"{total:,} quarantined before that; `audio-flan validate {shlex.quote(root)}` names them"
+            )
     if not summary.rows:
         typer.echo("nothing passes", err=True)
         raise typer.Exit(1)

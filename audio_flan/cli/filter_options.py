@@ -9,7 +9,7 @@ Config = Annotated[
 ]
 Split = Annotated[
     list[str] | None,
-    typer.Option("--split", help="train, validation or test; again for more. All by default."),
+    typer.Option("--split", help="train, validation, test, train+test, all; again for more. All by default."),
 ]
 Where = Annotated[
     str | None,

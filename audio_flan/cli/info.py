@@ -1,5 +1,7 @@
 """``audio-flan info``: what a tree holds."""
 
+import shlex
+
 import typer
 
 from audio_flan.cli.options import CacheDir, Json, Revision, Root, Token
@@ -52,9 +54,9 @@ def info(
         typer.echo(
             f"{total:,} quarantined: {', '.join(f'{n:,} {r}' for r, n in summary.quarantined.items())}"
         )
-        typer.echo(f"Next: audio-flan validate {root}")
+        typer.echo(f"Next: audio-flan validate {shlex.quote(root)}")
     else:
-        typer.echo(f"Next: audio-flan peek {root} {configs[0][0] if configs else 'all'}")
+        typer.echo(f"Next: audio-flan peek {shlex.quote(root)} {configs[0][0] if configs else 'all'}")
 
 
 def _share(key: str, rows: int, total: int) -> tuple[str, int, float]:

@@ -6,7 +6,12 @@ from typing import Annotated
 import typer
 
 Root = Annotated[
-    str, typer.Argument(help="A release: a folder, ORG/NAME on the Hub, or an hf:// URL.", show_default=False)
+    str,
+    typer.Argument(help="The data in any form: a folder, ORG/NAME on the Hub, or a URL.", show_default=False),
+]
+ReleaseRoot = Annotated[
+    str,
+    typer.Argument(help="A release: a folder, ORG/NAME on the Hub, or a URL.", show_default=False),
 ]
 BuiltRoot = Annotated[
     Path, typer.Argument(help="A folder that `audio-flan build` has made.", show_default=False)

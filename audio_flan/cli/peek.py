@@ -1,18 +1,25 @@
 """``audio-flan peek``: a few rows as a person reads them."""
 
+import shlex
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from audio_flan.cli.options import CacheDir, Json, Revision, Root, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from audio_flan.release import Entry
     from audio_flan.streaming import Row
     from audio_flan.waveform import LazyAudio
+
+    Faults = dict[tuple[str, str], Entry]
+    """Why a clip of a row cannot be read, by the uuid of the row and the id of the clip."""
+
+_SIDES: Final = ("input", "output")
 
 
 def peek(
@@ -30,32 +37,81 @@ def peek(
 ) -> None:
     """Show the first rows of CONFIG: texts, lengths, and where the sound comes from.
 
+    A clip that cannot be read is named with the reason; the exit code is then 1.
+
     Example: audio-flan peek demo speech_asr -n 2 --save-audio clips
     """
     from audio_flan.cli.output import print_json
     from audio_flan.streaming import stream
+    from audio_flan.waveform import AudioError
 
-    source = stream(root, config, split, token=token, revision=revision, cache_dir=cache_dir)
-    shown = list(islice(source, rows))
+    if save_audio and save_audio.exists() and not save_audio.is_dir():
+        raise typer.BadParameter(f"{save_audio} is a file: name a folder", param_hint="--save-audio")
+    at: dict[str, Any] = {"token": token, "revision": revision, "cache_dir": cache_dir}
+    shown: list[Row] = []
+    faults: Faults = {}
+    try:
+        shown = list(islice(stream(root, config, split, **at), rows))
+        _open_clips(shown, whole=save_audio is not None)
+    except AudioError:
+        # Once more, with what is wrong for each clip; it decodes them all, which good data are spared.
+        source = stream(root, config, split, on_error="null", max_consecutive_failures=None, **at)
+        shown = list(islice(source, rows))
+        faults = {(each.uuid or "", each.audio_id or ""): each for each in source.quarantine}
+    if as_json:
+        print_json([_as_json(row, faults) for row in shown])
+    else:
+        for row in shown:
+            _print_row(row, faults)
     if not shown:
         typer.echo(
-            f"no rows of {config} in the split {split}; `audio-flan info {root}` shows what there is",
+            f"no rows of {config} in the split {split}; `audio-flan info {shlex.quote(root)}` shows what "
+            "there is",
             err=True,
         )
         raise typer.Exit(1)
-    saved = _save(shown, save_audio) if save_audio else 0
-    if as_json:
-        print_json([_as_json(row) for row in shown])
-        return
-    for row in shown:
-        _print_row(row)
     if save_audio:
-        typer.echo(f"{saved} clips saved in {save_audio}")
+        saved = _save(shown, save_audio)
+        if not as_json:
+            typer.echo(f"{saved} clips saved in {save_audio}")
+    if bad := sum(audio is None for row in shown for side in _SIDES for audio in row[f"{side}_audio"]):
+        count = "1 clip" if bad == 1 else f"{bad} clips"
+        hint = f"`audio-flan validate {shlex.quote(root)}` names all that is wrong"
+        typer.echo(f"{count} cannot be read; {hint}", err=True)
+        raise typer.Exit(1)
 
 
-def _as_json(row: "Row") -> dict[str, Any]:
-    facts = {column: [_facts(audio) for audio in row[column]] for column in ("input_audio", "output_audio")}
+def _open_clips(rows: "Sequence[Row]", *, whole: bool) -> None:
+    """Read the header of each clip, or decode it whole; `AudioError` for the first where that fails."""
+    for audio in _clips(rows):
+        if whole:
+            audio.preload()
+        else:
+            _ = audio.header
+
+
+def _clips(rows: "Sequence[Row]") -> "Iterator[LazyAudio]":
+    """Yield the clips of rows, but for those that cannot be read."""
+    for row in rows:
+        for side in _SIDES:
+            yield from (audio for audio in row[f"{side}_audio"] if audio is not None)
+
+
+def _as_json(row: "Row", faults: "Faults") -> dict[str, Any]:
+    facts = {
+        f"{side}_audio": [
+            _fault(audio_id, faults.get((row["uuid"], audio_id))) if audio is None else _facts(audio)
+            for audio_id, audio in zip(row[f"{side}_audio_ids"], row[f"{side}_audio"], strict=True)
+        ]
+        for side in _SIDES
+    }
     return {**row, **facts}
+
+
+def _fault(audio_id: str, fault: "Entry | None") -> dict[str, Any]:
+    """Return what `_facts` does, of a clip that cannot be read, and why that is so."""
+    unknown = dict.fromkeys(("location", "format", "sampling_rate", "channels", "seconds"))
+    return {"id": audio_id, **unknown, "error": fault.as_json() if fault else None}
 
 
 def _facts(audio: "LazyAudio") -> dict[str, Any]:
@@ -69,7 +125,7 @@ def _facts(audio: "LazyAudio") -> dict[str, Any]:
     }
 
 
-def _print_row(row: "Row") -> None:
+def _print_row(row: "Row", faults: "Faults") -> None:
     from audio_flan.cli.output import printable
 
     typer.secho(printable(f"{row['task']}  {row['split']}  {row['corpus']}  {row['uuid']}"), bold=True)
@@ -78,11 +134,15 @@ def _print_row(row: "Row") -> None:
         typer.echo(f"  {field:<12}{lines[0]}")
         for line in lines[1:]:
             typer.echo(f"  {'':<12}{line}")
-    for side in ("input", "output"):
-        for audio in row[f"{side}_audio"]:
-            channels = "mono" if audio.channels == 1 else f"{audio.channels} channels"
-            facts = f"{audio.seconds:.2f} s, {audio.sampling_rate:,} Hz, {channels}, {audio.format}"
-            typer.echo(printable(f"  {side + ' audio':<12}{audio.id}: {facts}, from {audio.location}"))
+    for side in _SIDES:
+        for audio_id, audio in zip(row[f"{side}_audio_ids"], row[f"{side}_audio"], strict=True):
+            if audio is None:
+                facts = f"cannot be read: {faults.get((row['uuid'], audio_id), 'validate says why')}"
+            else:
+                channels = "mono" if audio.channels == 1 else f"{audio.channels} channels"
+                facts = f"{audio.seconds:.2f} s, {audio.sampling_rate:,} Hz, {channels}, {audio.format}"
+                facts += f", from {audio.location}"
+            typer.echo(printable(f"  {side + ' audio':<12}{audio_id}: {facts}"))
     typer.echo()
 
 
@@ -91,7 +151,7 @@ def _save(rows: "Sequence[Row]", folder: Path) -> int:
     import soundfile
 
     folder.mkdir(parents=True, exist_ok=True)
-    clips = {audio.id: audio for row in rows for audio in (*row["input_audio"], *row["output_audio"])}
+    clips = {audio.id: audio for audio in _clips(rows)}
     taken: set[str] = set()
     for audio_id, audio in clips.items():
         name = "".join(c if (c.isascii() and c.isalnum()) or c in "-_" else "_" for c in audio_id)[:200]

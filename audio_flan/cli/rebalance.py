@@ -1,9 +1,12 @@
 """``audio-flan rebalance``: a plan that says how many rows to draw of what."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from audio_flan.cli.filter_options import (
@@ -93,12 +96,7 @@ def rebalance(
     import audio_flan
     from audio_flan.cli.output import labelled_progress, print_json
 
-    for name in (*(tasks or ()), *(corpora or ())):
-        if "=" in name:
-            hint = "--task and --corpus take rows; shares are --task-shares and --corpus-shares"
-            raise typer.BadParameter(f"{hint}, got {name!r}")
-
-    with labelled_progress() as progress:
+    with _shares_told_apart(), labelled_progress() as progress:
         plan = audio_flan.rebalance(
             root,
             split=split,
@@ -144,6 +142,20 @@ def rebalance(
         typer.echo("Next: the same with -o plan.toml, then audio-flan export")
 
 
+@contextmanager
+def _shares_told_apart() -> Iterator[None]:
+    """Say where shares go when they are given as the names of rows to take."""
+    from audio_flan.taxonomy import UnknownNameError
+
+    try:
+        yield
+    except UnknownNameError as error:
+        if error.kind not in ("config", "corpus") or "=" not in error.name:
+            raise
+        hint = "--task and --corpus take rows; shares are --task-shares and --corpus-shares"
+        raise typer.BadParameter(f"{hint}, got {error.name!r}") from None
+
+
 def _numbers(option: str, text: str | None) -> dict[str, float] | None:
     """Read ``name=number,...``."""
     if text is None:
@@ -185,6 +197,8 @@ def _as_json(plan: Any) -> dict[str, Any]:  # noqa: ANN401 - a Plan; importing i
         "largest_repeat": plan.largest_repeat.epochs,
         "leaves": plan.table.to_dicts(),
         "left_out": [" / ".join(leaf.key) for leaf in plan.left_out],
+        "shortfalls": msgspec.to_builtins(plan.shortfalls),
+        "mixture": msgspec.to_builtins(plan.mixture),
     }
 
 

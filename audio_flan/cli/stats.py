@@ -1,5 +1,6 @@
 """``audio-flan stats``: what is in the data, in numbers."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -158,6 +159,7 @@ def _print(found: "Stats", tasks: bool) -> None:
 
 
 def _next(found: "Stats", root: str) -> str:
+    root = shlex.quote(root)
     if not found.rows:
         return f"audio-flan stats {root}"
     if found.quarantined:

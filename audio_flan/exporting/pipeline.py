@@ -27,7 +27,7 @@ from audio_flan.exporting.write import (
     WriteMetadata,
     WriteTars,
 )
-from audio_flan.mixing import Licence, Plan
+from audio_flan.mixing import Licence, Plan, open_plan
 from audio_flan.records import Reason
 from audio_flan.release.report import Progress
 from audio_flan.shards.atomic import atomic_folder
@@ -52,12 +52,12 @@ def export(
     where: str | None = None,
     config: str = "all",
     split: str | Collection[str] | None = None,
-    tasks: Collection[str] = (),
-    corpora: Collection[str] = (),
+    tasks: str | Collection[str] = (),
+    corpora: str | Collection[str] = (),
     unseen: bool | None = None,
     min_seconds: float | None = None,
     max_seconds: float | None = None,
-    scripts: Collection[str] = (),
+    scripts: str | Collection[str] = (),
     licence: Licence = "any",
     to: Target = "embedded",
     style: Style | None = None,
@@ -125,7 +125,7 @@ def export(
     check_target(to, style, shard_size)
     folder = _folder(out)
     executor = LocalExecutor(jobs)
-    opened = Plan.load(os.fspath(plan)) if plan is not None and not isinstance(plan, Plan) else plan
+    opened = open_plan(plan)
     table = open_table(root, token=token, revision=revision, cache_dir=cache_dir)
     filters = {
         "where": where, "tasks": tasks, "corpora": corpora, "unseen": unseen, "min_seconds": min_seconds,
@@ -174,7 +174,7 @@ def plan_export(
     LocalExecutor(jobs)
     if out is not None:
         _folder(out)
-    opened = Plan.load(os.fspath(plan)) if plan is not None and not isinstance(plan, Plan) else plan
+    opened = open_plan(plan)
     table = open_table(root, token=token, revision=revision, cache_dir=cache_dir)
     request = _make_request(table, opened, config, split, filters, to, style, 0, shard_size)
     selection = choose_rows(table, opened, request.config, request.splits, request.row_filter, progress)

@@ -4,7 +4,7 @@ from audio_flan.mixing.errors import InfeasibleError, MixtureError, PlanError, S
 from audio_flan.mixing.leaves import LEVELS, Leaf, count_leaves
 from audio_flan.mixing.measures import Balance, Totals
 from audio_flan.mixing.mixture import Mixture
-from audio_flan.mixing.plan import Plan, PlannedLeaf
+from audio_flan.mixing.plan import Plan, PlannedLeaf, open_plan
 from audio_flan.mixing.rebalance import rebalance_leaves
 from audio_flan.mixing.row_filter import LICENCES, NO_FILTER, SCRIPTS, Licence, RowFilter, check_filter
 from audio_flan.mixing.row_keys import row_key, row_keys
@@ -36,6 +36,7 @@ __all__ = [
     "count_leaves",
     "cut",
     "draws",
+    "open_plan",
     "rebalance_leaves",
     "row_identity",
     "row_key",

@@ -1,6 +1,7 @@
 """Arguments of a plan, checked one by one: numbers in their range, every name in its own spelling."""
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Final
@@ -8,7 +9,7 @@ from typing import Final
 from audio_flan.mixing.errors import MixtureError
 from audio_flan.mixing.leaves import Leaf
 from audio_flan.mixing.mixture import Numbers
-from audio_flan.taxonomy import UnknownNameError, resolve_domain, taxonomy
+from audio_flan.taxonomy import UnknownNameError, canonical_name, resolve_domain, taxonomy
 from audio_flan.taxonomy.errors import nearest_names
 
 SHARES_TOLERANCE: Final = 1e-6
@@ -72,6 +73,22 @@ def whole(argument: str, value: object) -> int:
     return int(checked)
 
 
+def seed_of(value: object) -> int:
+    """Return a seed, a whole number of Python or NumPy, as an int.
+
+    Raises
+    ------
+    MixtureError
+        For anything else.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise MixtureError(f"seed is {value!r}, expected a whole number")
+    try:
+        return operator.index(value)
+    except TypeError:  # a Boolean of NumPy
+        raise MixtureError(f"seed is {value!r}, expected a whole number") from None
+
+
 def shares_of(level: str, given: Mapping[str, float], leaves: Sequence[Leaf]) -> Numbers:
     """Return the shares of a level.
 
@@ -113,7 +130,7 @@ def _numbers(
     known = _known_names(level, leaves)
     found: dict[str, float] = {}
     for spelling, value in given.items():
-        name = _canonical(level, str(spelling))
+        name = spelling if spelling in known else _canonical(level, str(spelling))
         if name not in known:
             raise UnknownNameError(level, str(spelling), nearest_names(str(spelling), known))
         if name in found:
@@ -136,8 +153,11 @@ def _known_names(level: str, leaves: Sequence[Leaf]) -> set[str]:
 
 
 def _canonical(level: str, spelling: str) -> str:
-    if level == "domain":
-        return resolve_domain(spelling) or spelling
-    if level == "task":
-        return taxonomy().config_aliases.get(spelling, spelling)
+    match level:
+        case "direction":
+            return spelling.strip().casefold()
+        case "domain":
+            return resolve_domain(spelling) or spelling
+        case "task":
+            return canonical_name(spelling)
     return spelling

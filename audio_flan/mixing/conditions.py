@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
@@ -24,18 +25,39 @@ _LIST_FUNCTIONS: Final = {
     "list_contains": "array_contains",
 }  # fmt: skip
 """Names that DuckDB has for functions, and those that Polars has for them."""
-_QUOTED_OR_CALL = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\b[A-Za-z_]\w*(?=\s*\()""")
+_NUMBER_IN_SECONDS: Final = (
+    r"""\b(?i:list|array)_(?i:contains)\s*\(\s*"?(?P<column>(?:in|out)put_seconds)"?\s*,"""
+    r"""\s*(?P<number>\d+(?:\.\d*)?)\s*\)"""
+)
+_QUOTED_OR_CALL = re.compile(
+    rf"""'(?:[^']|'')*'|"(?:[^"]|"")*"|{_NUMBER_IN_SECONDS}|\b[A-Za-z_]\w*(?=\s*\()"""
+)
 _OF_MANY_ROWS: Final = frozenset(
-    ("array_agg", "avg", "corr", "count", "covar", "covar_pop", "covar_samp", "first", "last", "listagg",
-     "max", "median", "min", "over", "quantile", "quantile_cont", "quantile_disc", "stddev", "stddev_pop",
-     "stddev_samp", "stdev", "stdev_pop", "stdev_samp", "string_agg", "sum", "var", "var_pop", "var_samp",
-     "variance")
+    ("array_agg", "avg", "corr", "count", "covar", "covar_pop", "covar_samp", "dense_rank", "first",
+     "first_value", "lag", "last", "last_value", "lead", "listagg", "max", "median", "min", "over",
+     "quantile", "quantile_cont", "quantile_disc", "rank", "row_number", "stddev", "stddev_pop",
+     "stddev_samp", "stdev", "stdev_pop", "stdev_samp", "string_agg", "sum", "unnest", "var", "var_pop",
+     "var_samp", "variance")
 )  # fmt: skip
 """Functions of Polars SQL that look at more rows than one."""
 _SOUND_MARK: Final = r"<\|SOA\|>.*?<\|EOA\|>"
 _SCRIPT_CLASSES: Final = {
     script: rf"\p{{{script.title()}}}" for script in SCRIPTS if script not in ("kana", "other", "none")
 } | {"kana": r"[\p{Hiragana}\p{Katakana}]"}
+
+
+def _probe_value(row: int, kind: pl.DataType) -> Any:  # noqa: ANN401 - of any column
+    if not isinstance(kind, pl.List):
+        return row == 1 if kind == pl.Boolean else f"{row}" * row
+    items = range(10 * row, 10 * row + (0, 1, 3)[row - 1])
+    return [str(item) if kind.inner == pl.String else item / 10 for item in items]
+
+
+_PROBE: Final = pl.DataFrame(
+    [{name: _probe_value(row, kind) for name, kind in ROW_SCHEMA.items()} for row in (1, 2, 3)],
+    schema=ROW_SCHEMA,
+)
+"""Rows whose values and numbers of clips differ; texts are digits, so that they can be cast to numbers."""
 
 
 class Condition(NamedTuple):
@@ -54,6 +76,11 @@ def parse_where(where: str) -> pl.Expr:
         For instance ``domain = 'speech' AND list_max(input_seconds) < 30``. The functions are those of Polars
         SQL; ``list_max, list_min, list_mean, list_sum, list_length, list_contains`` as well.
 
+    Returns
+    -------
+    polars.Expr
+        A Boolean for each row of a table with `ROW_SCHEMA`.
+
     Raises
     ------
     UnknownNameError
@@ -70,15 +97,37 @@ def parse_where(where: str) -> pl.Expr:
                 hint = f"did you mean {names}? Text takes single quotes: '{column}'"
                 raise UnknownNameError("column", column, nearest, hint)
         found = pl.LazyFrame(schema=ROW_SCHEMA).select(expression).collect_schema().dtypes()
+        if found == [pl.Boolean] and _is_constant(where, expression):
+            # As long as the rows are: no row is without a task.
+            has_task = pl.col("task").is_not_null()
+            return has_task if pl.select(expression).item() else ~has_task
         alone = found != [pl.Boolean] or _asks_each_row_alone(where, expression)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        message = str(error).partition("\n")[0]
-        raise MixtureError(f"where={where!r} is not understood: {message}") from None
+        raise MixtureError(f"where={where!r} is not understood: {_explained(where, error)}") from None
     if found != [pl.Boolean]:
         raise MixtureError(f"where={where!r} is no condition: it gives {found[0]} and not true or false")
     if not alone:
         raise MixtureError(f"where={where!r} looks at many rows at once; it has to ask each on its own")
     return expression
+
+
+@contextmanager
+def naming_condition(row_filter: RowFilter) -> Iterator[None]:
+    """Let an error that the values of rows cause name the SQL expression that it comes of.
+
+    Raises
+    ------
+    MixtureError
+        When a value is not what the expression takes it for.
+    """
+    try:
+        yield
+    except pl.exceptions.InvalidOperationError as error:
+        if row_filter.where is None:
+            raise
+        message = str(error).partition("\n")[0]
+        hint = "TRY_CAST gives null where CAST fails"
+        raise MixtureError(f"where={row_filter.where!r} fails on the rows: {message}; {hint}") from None
 
 
 def conditions(row_filter: RowFilter, corpora: Iterable[str]) -> list[Condition]:
@@ -132,12 +181,42 @@ def _conditions(row_filter: RowFilter, corpora: list[str]) -> Iterator[Condition
 
 def _asks_each_row_alone(where: str, expression: pl.Expr) -> bool:
     """Say whether a condition gives an answer for each row, and looks at no other for it."""
-    if not _OF_MANY_ROWS.isdisjoint(match[0].lower() for match in _QUOTED_OR_CALL.finditer(where)):
+    if _names_many_rows(where) or len(_PROBE.clear(2).select(expression)) != 2:
         return False
-    return len(pl.DataFrame(schema=ROW_SCHEMA).clear(2).select(expression)) == 2
+    try:
+        answers = _PROBE.select(expression).to_series().to_list()
+        alone = [row.select(expression).to_series().to_list() for row in _PROBE.iter_slices(1)]
+        reversed_ = _PROBE.reverse().select(expression).to_series().to_list()
+    except pl.exceptions.InvalidOperationError as error:
+        if not str(error).startswith("conversion from"):
+            raise
+        return True  # the rows may have texts that can be cast; those of the probe say nothing
+    return alone == [[answer] for answer in answers] and reversed_ == answers[::-1]
+
+
+def _is_constant(where: str, expression: pl.Expr) -> bool:
+    return not expression.meta.root_names() and not _names_many_rows(where)
+
+
+def _names_many_rows(where: str) -> bool:
+    called = (match[0].strip('"').lower() for match in _QUOTED_OR_CALL.finditer(where))
+    return not _OF_MANY_ROWS.isdisjoint(called)
+
+
+def _explained(where: str, error: BaseException) -> str:
+    """Say what Polars does not understand, and what to write instead where a list is taken for one value."""
+    message = str(error).partition("\n")[0]
+    words = re.findall(r"\w+", where)
+    lists = [name for name in ROW_SCHEMA if isinstance(ROW_SCHEMA[name], pl.List) and name in words]
+    if not lists or "list.contains" in message or not re.search(r"\blist\b", message, re.IGNORECASE):
+        return message
+    example = "2.5" if lists[0].endswith("_seconds") else "'x'"
+    return f"{lists[0]} is a list; for one value in it ask list_contains({lists[0]}, {example})"
 
 
 def _known_function(match: re.Match[str]) -> str:
+    if match["number"]:  # Polars casts no number to look for it in a list
+        return f"array_contains({match['column']}, CAST({match['number']} AS DOUBLE))"
     return _LIST_FUNCTIONS.get(match[0].lower(), match[0])
 
 

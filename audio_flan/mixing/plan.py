@@ -1,5 +1,6 @@
 """The plan: how many rows to draw of each leaf, as an immutable value that is compared by its hash."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -184,6 +185,24 @@ class Plan:
 
     def _amounts(self) -> list[int]:
         return amounts(self.leaves, self.mixture.unit, self.mixture.codec_rate)
+
+
+def open_plan(plan: Plan | str | os.PathLike[str] | None) -> Plan | None:
+    """Return a plan that is given as itself or as the path of its file; None for none.
+
+    Raises
+    ------
+    PlanError
+        When there is no plan in the file.
+    TypeError
+        For anything else.
+    """
+    if plan is None or isinstance(plan, Plan):
+        return plan
+    path = os.fspath(plan) if isinstance(plan, os.PathLike) else plan
+    if not isinstance(path, str):
+        raise TypeError(f"plan must be a Plan, or the path of the file of one, got {plan!r}")
+    return Plan.load(path)
 
 
 def _shares(parts: Sequence[Fraction | int]) -> list[float]:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from audio_flan.mixing.arguments import above_zero, number, one_of, shares_of, weights_of, whole
+from audio_flan.mixing.arguments import above_zero, number, one_of, seed_of, shares_of, weights_of, whole
 from audio_flan.mixing.errors import InfeasibleError, MixtureError, Shortfall
 from audio_flan.mixing.feasibility import contradictions, default_budget, shortfalls
 from audio_flan.mixing.groups import Group, in_unit, make_groups, row_ceiling, share_out
@@ -101,6 +101,7 @@ def rebalance_leaves(
     checked = check_leaves(leaves)
     one_of("level", by, LEVELS)
     one_of("unit", unit, UNITS)
+    whole_seed = seed_of(seed)
     mixture = Mixture(
         by=by,
         direction=None if direction is None else shares_of("direction", direction, checked),
@@ -122,7 +123,7 @@ def rebalance_leaves(
     root = make_groups(checked, mixture)
     total, missing = _settle_budget(root, mixture)
     planned = _plan_leaves(checked, root, mixture, total)
-    return Plan(mixture, tuple(planned), tuple(missing), revision, split, seed, row_filter)
+    return Plan(mixture, tuple(planned), tuple(missing), revision, split, whole_seed, row_filter)
 
 
 def _settle_budget(root: Group, mixture: Mixture) -> tuple[int, list[Shortfall]]:

@@ -65,8 +65,8 @@ def check_filter(row_filter: RowFilter) -> None:
         if script not in SCRIPTS:
             raise UnknownNameError("script", script, nearest_names(script, SCRIPTS))
     if row_filter.licence not in LICENCES:
-        nearest = nearest_names(row_filter.licence, LICENCES)
-        raise UnknownNameError("licence class", row_filter.licence, nearest)
+        licence = str(row_filter.licence)
+        raise UnknownNameError("licence class", licence, nearest_names(licence, LICENCES))
     low, high = row_filter.min_seconds, row_filter.max_seconds
     for name, bound in (("min_seconds", low), ("max_seconds", high)):
         if bound is not None and not 0 <= bound < float("inf"):

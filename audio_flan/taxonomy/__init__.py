@@ -5,6 +5,7 @@ from audio_flan.taxonomy.frame import tasks
 from audio_flan.taxonomy.lookup import (
     Spelling,
     TaskMatch,
+    canonical_name,
     list_configs,
     resolve_config,
     resolve_domain,
@@ -18,6 +19,7 @@ __all__ = [
     "Task",
     "TaskMatch",
     "UnknownNameError",
+    "canonical_name",
     "list_configs",
     "normalise",
     "resolve_config",

@@ -38,17 +38,26 @@ def resolve_config(name: str) -> Config:
     if not isinstance(name, str):
         raise TypeError(f"a config is a name such as 'speech_asr', got {name!r}")
     table = taxonomy()
-    wanted = name.strip().casefold().replace("-", "_")
-    found = table.configs.get(table.config_aliases.get(wanted, wanted))
+    wanted = _folded(name)
+    found = table.configs.get(canonical_name(name))
     if found is not None:
         return found
     if wanted in table.reserved:
         right = table.reserved[wanted]
         hint = f"the group is called {right!r} (direction first)"
         raise UnknownNameError("config", name, [right], hint)
+    if wanted == "sample":
+        hint = "built data have it for load_dataset alone; the config with rows of every task is 'all'"
+        raise UnknownNameError("config", name, ["all"], hint)
     nearest = nearest_names(wanted, [*table.configs, *table.config_aliases], count=6)
     names = dict.fromkeys(table.config_aliases.get(alias, alias) for alias in nearest)
     raise UnknownNameError("config", name, list(names)[:3])
+
+
+def canonical_name(spelling: str) -> str:
+    """Return the name of a config by any spelling that `resolve_config` takes; others are folded alike."""
+    wanted = _folded(spelling)
+    return taxonomy().config_aliases.get(wanted, wanted)
 
 
 def resolve_domain(spelling: str) -> str | None:
@@ -69,3 +78,7 @@ def resolve_task(domain: str, spelling: str) -> TaskMatch | None:
     if key in table.ambiguous_aliases:
         return TaskMatch(table.tasks[table.ambiguous_aliases[key]], Spelling.AMBIGUOUS)
     return None
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold().replace("-", "_")

@@ -59,7 +59,7 @@ class AudioError(ValueError):
     audio_id
         The clip's id.
     location
-        The path or URL the clip is stored at.
+        The path or URL the clip is stored at; empty where none is known.
     fault
         What kind of fault it is.
     detail
@@ -74,7 +74,8 @@ class AudioError(ValueError):
         self.detail = detail
 
     def __str__(self) -> str:
-        return f"audio {self.audio_id!r} ({self.location}): {_phrase(self.fault)}: {self.detail}"
+        place = f" ({self.location})" if self.location else ""
+        return f"audio {self.audio_id!r}{place}: {_phrase(self.fault)}: {self.detail}"
 
     @classmethod
     def of(cls, error: ClipError | OSError, audio_id: str, location: str) -> AudioError:

@@ -6,7 +6,9 @@ import shutil
 import pytest
 
 import audio_flan
+from audio_flan.analysis import open_table
 from audio_flan.analysis.tables.row_cache import RowCache
+from audio_flan.mixing import PlanError
 from audio_flan.release import open_release
 
 
@@ -70,6 +72,49 @@ def test_a_part_reads_its_files_only(demo_root, tmp_path):
             for audio_id in (*row["input_audio_ids"], *row["output_audio_ids"])
         }
     )
+
+
+def test_a_plan_is_for_every_copy_of_a_release_and_for_no_other_data(demo_root, tmp_path, monkeypatch):
+    plan = audio_flan.rebalance(demo_root, budget=10, cache_dir=tmp_path / "cache")
+    plan.save(tmp_path / "plan.toml")
+    copy = shutil.copytree(demo_root, tmp_path / "copy", copy_function=shutil.copy)  # as of another time
+    for path in copy.rglob("*"):
+        os.utime(path, (1, 1))
+    at = {"plan": tmp_path / "plan.toml", "to": "jsonl", "cache_dir": tmp_path / "cache"}
+    made = [audio_flan.export(root, tmp_path / f"out-{root.name}", **at) for root in (demo_root, copy)]
+    assert made[0].rows == made[1].rows == 10
+    again = audio_flan.filter(copy, split="train", cache_dir=tmp_path / "cache").table
+    with monkeypatch.context() as patch:  # what was hashed is not read again
+        patch.setattr(type(again.source.release.tree), "open", None)
+        assert again.revision == plan.revision
+
+    for pattern in ("metadata/**/*.jsonl", "scp_files/**/*.scp"):
+        path = min(copy.glob(pattern))
+        before = path.read_bytes()
+        path.write_bytes(before + before.splitlines(keepends=True)[0])
+        with pytest.raises(PlanError, match="make the plan anew"):
+            audio_flan.export(copy, tmp_path / "other", **at)
+        path.write_bytes(before)
+    assert audio_flan.export(copy, tmp_path / "other", **at).rows == 10
+
+
+def test_a_file_that_cannot_be_read_has_a_revision_of_its_own(demo_copy, tmp_path, monkeypatch):
+    def revision():
+        return open_table(demo_copy, cache_dir=tmp_path / "cache").revision
+
+    table = open_table(demo_copy, cache_dir=tmp_path / "cache")
+    locked = table.source.release.layout.metadata[0].path
+    tree, unlocked = type(table.source.release.tree), type(table.source.release.tree).open
+
+    def refuse(self, path):
+        if path == locked:
+            raise PermissionError(13, "Permission denied", path)
+        return unlocked(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tree, "open", refuse)
+        without = table.revision
+    assert without != revision() == revision()
 
 
 def test_outputs_go_where_they_are_told_or_nowhere(indexed_root, tmp_path):

@@ -9,7 +9,9 @@ import polars as pl
 import pytest
 
 import audio_flan
+from audio_flan.analysis import open_table, select
 from audio_flan.card.sources import find_source
+from audio_flan.exporting import plan_export
 from audio_flan.mixing import SCRIPTS, MixtureError, Plan, RowFilter
 from audio_flan.mixing.conditions import PERMISSIVE_LICENCES, conditions, parse_where, passes
 from audio_flan.taxonomy import UnknownNameError, resolve_config
@@ -65,6 +67,54 @@ def test_corpora_config_and_split(indexed_root, everything):
     assert filtered.summary().removed.get("corpus", 0) == len(splits) - filtered.rows
 
 
+def test_a_bare_name_is_one_name(indexed_root, demo_root):
+    speech = audio_flan.filter(indexed_root, tasks=["speech"], scripts=["latin"], split="train")
+    corpus = speech.scan().first().collect()["corpus"].item()
+    one = {"tasks": "speech", "corpora": corpus, "scripts": "latin"}
+    listed = {name: [value] for name, value in one.items()}
+    for name, value in one.items():
+        asked = audio_flan.filter(indexed_root, **{name: value})
+        assert asked.row_filter == audio_flan.filter(indexed_root, **{name: [value]}).row_filter
+    assert audio_flan.rebalance(indexed_root, **one) == audio_flan.rebalance(indexed_root, **listed)
+    planned = [plan_export(indexed_root, to="jsonl", **each) for each in (one, listed)]
+    assert planned[0] == planned[1]
+    found = [audio_flan.stats(indexed_root, by=by).cross for by in ("domain", ["domain"])]
+    assert found[0] == found[1]
+    for root in (indexed_root, demo_root):
+        table = open_table(root)
+        chosen = [select(table, splits=splits).rows for splits in ("test", ["test"])]
+        assert chosen[0] == chosen[1] > 0
+        frame = table.frame("music", "test", "uuid").collect()
+        assert frame.equals(table.frame("music", ["test"], ["uuid"]).collect())
+        assert table.parts("music", "test") == table.parts("music", ["test"]) != []
+        assert len(table.clips("music", "test").collect()) > 0
+    with pytest.raises(UnknownNameError, match="there is no config 'speech_arr'"):
+        audio_flan.filter(indexed_root, tasks="speech_arr")
+    with pytest.raises(UnknownNameError, match="there is no column 'domian'"):
+        audio_flan.stats(indexed_root, by="domian")
+
+
+def test_splits_are_named_as_everywhere(indexed_root, everything, tmp_path):
+    rows = {split: len(everything.filter(pl.col("split") == split)) for split in ("train", "test")}
+    for split, expected in [
+        ("all", len(everything)), (["all"], len(everything)), ("train+test", sum(rows.values())),
+        (["train+test", "test"], sum(rows.values())), (" Test ", rows["test"]),
+    ]:  # fmt: skip
+        assert len(audio_flan.scan(indexed_root, split=split).collect()) == expected
+        assert audio_flan.filter(indexed_root, split=split).rows == expected
+        assert audio_flan.stats(indexed_root, split=split).rows == expected
+        assert plan_export(indexed_root, split=split, to="jsonl").rows == expected
+    for split in ("all", "train+test"):
+        with pytest.raises(MixtureError, match="a plan is for one split, got"):
+            audio_flan.rebalance(indexed_root, split=split)
+        with pytest.raises(MixtureError, match="a plan is for one split: name it"):
+            audio_flan.filter(indexed_root, split=split).plan()
+    with pytest.raises(UnknownNameError, match=r"there is no split 'trian'\. Did you mean 'train'"):
+        audio_flan.scan(indexed_root, split="test+trian")
+    done = run(indexed_root, "--split", "train+test", "--json")
+    assert json.loads(done.stdout)["rows"] == sum(rows.values())
+
+
 TEXTS = {
     "Say it: <|SOA|>\u97f3_1<|EOA|>": {"latin"},
     "<|SOA|>id_1<|EOA|>": {"none"},
@@ -112,6 +162,17 @@ def test_licences(shared_corpus, licence):
         ("max(task) = 'c'", "many rows at once"),
         ("count(*) > 3", "many rows at once"),
         ("row_number() over () > 1", "many rows at once"),
+        ("row_number() > 100000", "many rows at once"),
+        ('"row_number"() > 100000', "many rows at once"),
+        ("row_number() + list_length(source) > 3", "many rows at once"),
+        ("unnest(input_seconds) > 1", "many rows at once"),
+        ("source IN (array_agg(source))", "many rows at once"),
+        (
+            "source = 'x'",
+            "is not understood: source is a list; for one value in it ask list_contains(source, 'x')",
+        ),
+        ("unseen OR input_seconds > 3", "input_seconds is a list; for one value in it"),
+        ("CAST(uuid AS date) > '2020-01-01'", "casting from string to date is not supported"),
         ("count(uuid) over (partition by task) > 1", "many rows at once"),
         ("task", "is no condition: it gives String"),
         ("list_max(input_seconds) <", "is not understood"),
@@ -129,12 +190,49 @@ def test_conditions_that_are_none(where, message):
 
 
 @pytest.mark.parametrize(
+    ("where", "rows"),
+    [("1 = 1", 3), ("TRUE", 3), ("FALSE", 0), ("TRUE AND NOT FALSE", 3), ("1 = NULL", 0)],
+)
+def test_a_constant_is_a_condition_on_each_row(where, rows, everything):
+    some = everything.head(3)
+    assert len(some.select(parse_where(where))) == 3
+    assert len(some.filter(parse_where(where))) == rows
+
+
+@pytest.mark.parametrize("function", ["list_contains", "ARRAY_CONTAINS"])
+def test_a_number_is_found_in_a_list_of_seconds(function, everything):
+    length = everything["input_seconds"].explode(empty_as_null=True).drop_nulls()[0]
+    for column in ("input_seconds", '"input_seconds"'):
+        found = everything.filter(parse_where(f"{function}({column}, {length})"))
+        assert 0 < len(found) == everything["input_seconds"].list.contains(length).sum()
+    assert everything.filter(parse_where(f"instruction = '{function}(input_seconds, 2)'")).is_empty()
+    assert everything.filter(parse_where(f"{function}(input_seconds, 99)")).is_empty()
+
+
+def test_what_fails_on_the_rows_names_the_condition(indexed_root, tmp_path):
+    filtered = audio_flan.filter(indexed_root, "CAST(split_part(uuid, '-', 1) AS INT) > 3", split="train")
+    message = '^where="CAST.*fails on the rows: conversion from `str` to `i32` failed.*TRY_CAST'
+    for fails in (
+        lambda: filtered.rows,
+        filtered.summary,
+        filtered.plan,
+        lambda: filtered.write_ids(tmp_path / "ids.jsonl"),
+        lambda: audio_flan.rebalance(indexed_root, where=filtered.row_filter.where),
+        lambda: audio_flan.export(indexed_root, tmp_path / "out", where=filtered.row_filter.where),
+    ):
+        with pytest.raises(MixtureError, match=message):
+            fails()
+    assert audio_flan.filter(indexed_root, "TRY_CAST(uuid AS INT) > 3").rows == 0
+
+
+@pytest.mark.parametrize(
     ("asked", "message"),
     [
         ({"corpora": ["no such"]}, "there is no corpus 'no such'. Did you mean"),
         ({"tasks": ["speech_asrr"]}, "speech_asr"),
         ({"scripts": ["latn"]}, "there is no script 'latn'. Did you mean 'latin'"),
         ({"licence": "comercial"}, "there is no licence class 'comercial'. Did you mean 'commercial'"),
+        ({"licence": None}, "there is no licence class 'None'. Did you mean"),
         ({"min_seconds": -1}, "min_seconds must be 0 or more seconds, got -1"),
         ({"max_seconds": float("nan")}, "max_seconds must be 0 or more seconds, got nan"),
         ({"min_seconds": 3, "max_seconds": 2}, "min_seconds=3 is over max_seconds=2: no clip fits"),

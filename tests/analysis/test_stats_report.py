@@ -64,6 +64,15 @@ def test_csv_of_a_cross_tabulation(full):
     }
 
 
+def test_csv_rounds_as_json_does(full):
+    cells = full.cross.cells
+    assert cells
+    noisy = tuple(msgspec.structs.replace(cell, seconds=cell.seconds + 1e-11) for cell in cells)
+    assert any(each.seconds != cell.seconds for each, cell in zip(noisy, cells, strict=True))
+    cross = msgspec.structs.replace(full.cross, cells=noisy)
+    assert as_csv(msgspec.structs.replace(full, cross=cross)) == as_csv(full)
+
+
 def test_csv_has_every_number_of_the_json(full):
     plain = msgspec.structs.replace(full, cross=None)
     rows = list(csv.DictReader(io.StringIO(as_csv(plain))))

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 from trees import line, metadata_path, tone, write
 
+import audio_flan
 from audio_flan.taxonomy import taxonomy
 
 COMMAND = [sys.executable, "-m", "audio_flan.cli"]
@@ -239,12 +241,107 @@ def test_wrong_usage_is_one_clear_message(small_tree, args, code, words):
     assert len(found.stderr.strip().splitlines()) <= 4
 
 
-def test_a_bad_clip_is_named_by_peek(small_tree):
-    (small_tree.root / "audio_files/speech/01_Read/wav/01_Read_0.flac").write_bytes(b"")
-    found = run("peek", small_tree.root, "speech_asr", code=2)
-    assert len(found.stderr.splitlines()) == 1
-    assert "01_Read_0" in found.stderr
-    assert "empty" in found.stderr
+def test_a_bad_clip_is_named_by_peek_among_the_good_ones(small_tree, tmp_path):
+    good = run("peek", small_tree.root, "speech_asr", "-n", "9").stdout
+    root = small_tree.root
+    (root / "audio_files/speech/01_Read/wav/01_Read_0.flac").write_bytes(b"")
+    for more in ((), ("--save-audio", tmp_path / "clips")):
+        found = run("peek", root, "speech_asr", "-n", "9", *more, code=1)
+        bad = [row for row in found.stdout.splitlines() if "cannot be read" in row]
+        assert len(bad) == 1
+        assert "input audio 01_Read_0: cannot be read: metadata/speech/" in bad[0]
+        assert ".jsonl:1: empty_audio: " in bad[0]
+        kept = [row for row in good.splitlines() if "01_Read_0: " not in row]
+        assert [row for row in found.stdout.splitlines() if row not in bad][: len(kept)] == kept
+        assert f"1 clip cannot be read; `audio-flan validate {root}` names all that is wrong" in found.stderr
+    names = {path.stem for path in (tmp_path / "clips").iterdir()}
+    assert names
+    assert "01_Read_0" not in names
+
+    rows = json.loads(run("peek", root, "speech_asr", "-n", "9", "--json", code=1).stdout)
+    clips = [clip for row in rows for clip in row["input_audio"]]
+    faults = [clip for clip in clips if "error" in clip]
+    assert [clip["id"] for clip in faults] == ["01_Read_0"]
+    assert (faults[0]["seconds"], faults[0]["error"]["reason"]) == (None, "empty_audio")
+    assert faults[0]["error"]["line"] == 1
+
+
+def test_a_bad_clip_of_built_data_is_named_by_peek(indexed_root, tmp_path):
+    root = shutil.copytree(indexed_root, tmp_path / "built")
+    for shard in (root / "audio").rglob("*.tar"):
+        shard.write_bytes(b"x" * shard.stat().st_size)
+    found = run("peek", root, "speech_asr", "-n", "2", code=1)
+    assert found.stdout.count("speech_asr  train") == found.stdout.count("cannot be read") == 2
+    assert "2 clips cannot be read" in found.stderr
+
+
+@pytest.mark.parametrize("command", ["info", "peek", "stats", "filter", "rebalance", "export", "validate"])
+def test_help_says_which_data_a_command_takes(command):
+    text = " ".join(run(command, "--help").stdout.split())
+    assert "The data in any form: a folder, ORG/NAME on the Hub, or a URL." in text
+    assert "A release: a folder" not in text
+
+
+def test_help_of_the_audit_says_that_it_takes_built_data():
+    text = " ".join(run("audit-ledger", "--help").stdout.split())
+    assert "The built data that were streamed: a folder, ORG/NAME on the Hub, or a URL." in text
+
+
+def test_printed_commands_can_be_pasted(small_tree):
+    root = small_tree.root.rename(small_tree.root.with_name("a folder"))
+    for args in (["info", root], ["stats", root], ["stats", root, "speech_caption"]):
+        code = int(args[-1] == "speech_caption")
+        if code:
+            args[-1:] = ["--config", "speech_caption"]
+        line_of_command = run(*args, code=code).stdout.strip().splitlines()[-1]
+        assert line_of_command.startswith("Next: audio-flan ")
+        assert f"'{root}'" in line_of_command
+    assert f"audio-flan info '{root}'`" in run("peek", root, "speech_caption", code=1).stderr
+    write(root, metadata_path("speech", "understanding", "test", "x", "bad.jsonl"), b"{")
+    for command in ("info", "stats", "filter"):
+        assert f"audio-flan validate '{root}'" in run(command, root).stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("peek", "ROOT", "sample"), ("filter", "ROOT", "--config", "sample"),
+     ("stats", "ROOT", "--config", "Sample"), ("rebalance", "ROOT", "--task", "sample")],
+)  # fmt: skip
+def test_the_sample_is_no_config_of_the_commands(small_tree, args):
+    found = run(*(small_tree.root if arg == "ROOT" else arg for arg in args), code=2)
+    assert (
+        "built data have it for load_dataset alone; the config with rows of every task is 'all'"
+        in found.stderr
+    )
+
+
+def test_what_is_no_folder_and_no_file_is_named(small_tree, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    found = run("peek", small_tree.root, "--save-audio", file, code=2)
+    assert f"{file} is a file: name a folder" in found.stderr
+    found = run("stats", small_tree.root, "--attributes-map", tmp_path / "no.json", code=2)
+    assert found.stderr == f"error: there is no map of attributes {tmp_path / 'no.json'}\n"
+    found = run("stats", small_tree.root, "--attributes-map", tmp_path, code=2)
+    assert found.stderr == f"error: {tmp_path} is a folder, expected a JSON file: {{task: [attributes]}}\n"
+
+
+def test_an_unknown_id_leaves_no_empty_brackets(small_tree):
+    path = metadata_path("speech", "understanding", "test", "x", "a.jsonl")
+    write(small_tree.root, path, line("u", split="test", input="<|SOA|>nowhere<|EOA|>"))
+    found = run("peek", small_tree.root, "speech_asr", "--split", "test", code=1)
+    assert "nowhere: cannot be read" in found.stdout
+    assert "()" not in found.stdout + found.stderr
+    row = next(iter(audio_flan.stream(small_tree.root, "speech_asr", "test", columns=["uuid"])))
+    assert row == {"uuid": "u"}
+    with pytest.raises(audio_flan.AudioError, match=r"^audio 'nowhere': unknown audio id: no scp file"):
+        next(iter(audio_flan.stream(small_tree.root, "speech_asr", "test")))
+
+
+def test_peek_without_rows_prints_json_that_can_be_read(small_tree):
+    found = run("peek", small_tree.root, "speech_caption", "--json", code=1)
+    assert json.loads(found.stdout) == []
+    assert "no rows of speech_caption" in found.stderr
 
 
 @pytest.mark.parametrize(

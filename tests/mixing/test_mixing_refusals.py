@@ -2,9 +2,10 @@
 
 import pickle
 
+import numpy as np
 import pytest
 
-from audio_flan.mixing import InfeasibleError, Leaf, MixtureError, rebalance_leaves
+from audio_flan.mixing import InfeasibleError, Leaf, MixtureError, Plan, rebalance_leaves
 from audio_flan.taxonomy import UnknownNameError
 
 LEAVES = (
@@ -157,3 +158,35 @@ def test_errors_pickle():
     again = pickle.loads(pickle.dumps(caught.value))
     assert str(again) == str(caught.value)
     assert again.shortfalls == caught.value.shortfalls
+
+
+@pytest.mark.parametrize("seed", [1.5, 1.0, "x", "1", True, None, np.bool_(1), np.float64(1)])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(MixtureError, match=r"^seed is .*, expected a whole number$"):
+        plan(seed=seed)
+
+
+@pytest.mark.parametrize("seed", [0, -7, 2**80, np.int64(5), np.uint8(200)])
+def test_a_plan_with_any_whole_seed_is_read_again(seed, tmp_path):
+    made = plan(seed=seed)
+    assert type(made.seed) is int
+    assert made.seed == seed
+    made.save(tmp_path / "plan.toml")
+    assert Plan.load(tmp_path / "plan.toml") == made
+
+
+def test_names_of_shares_and_weights_are_read_as_those_of_configs():
+    expected = plan(task={"speech_asr": 0.5, "speech_tts": 0.5}, nearest=True)
+    assert plan(task={"Speech-ASR": 0.5, " speech_TTS": 0.5}, nearest=True) == expected
+    assert plan(weights={"SPEECH-asr": 1, "music_caption": 2}) == plan(
+        weights={"speech_asr": 1, "music_caption": 2}
+    )
+    assert plan(direction={"Understanding": 0.5, "GENERATION": 0.5}, nearest=True) == plan(
+        direction=UG, nearest=True
+    )
+    with pytest.raises(MixtureError, match="task has 'speech_asr' twice"):
+        plan(task={"Speech-ASR": 0.5, "speech_asr": 0.5})
+    with pytest.raises(UnknownNameError, match=r"there is no task 'Speech-ARS'\. Did you mean 'speech_asr'"):
+        plan(task={"Speech-ARS": 1.0})
+    with pytest.raises(UnknownNameError, match=r"there is no corpus '01_one'\. Did you mean '01_One'"):
+        plan(corpus={"01_one": 1.0})

@@ -37,8 +37,9 @@ def as_csv(stats: "Stats") -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if stats.cross is not None:
-        writer.writerow((*stats.cross.by, "rows", "clips", "seconds"))
-        writer.writerows((*cell.key, cell.rows, cell.clips, cell.seconds) for cell in stats.cross.cells)
+        columns = (*stats.cross.by, "rows", "clips", "seconds")
+        writer.writerow(columns)
+        writer.writerows([cell[name] for name in columns] for cell in stats.as_json()["cross"]["cells"])
     else:
         writer.writerow(("section", "name", "measure", "value"))
         writer.writerows(_lines(stats.as_json()))

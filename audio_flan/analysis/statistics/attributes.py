@@ -126,6 +126,10 @@ def load_attributes(source: "bool | Mapping[str, Any] | str | os.PathLike[str]")
     if isinstance(source, Mapping):
         return _parse(source, "the map of attributes")
     path = Path(source)
+    if path.is_dir():
+        raise AttributeMapError(f"{path} is a folder, expected a JSON file: {{task: [attributes]}}")
+    if not path.exists():
+        raise AttributeMapError(f"there is no map of attributes {path}")
     if path.stat().st_size > MAX_MAP_BYTES:
         raise AttributeMapError(f"{path} is over {MAX_MAP_BYTES:,} bytes large: it is no map of attributes")
     try:

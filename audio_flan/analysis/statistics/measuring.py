@@ -14,7 +14,7 @@ from audio_flan.analysis.statistics.counts import check_columns, cross_tabulate,
 from audio_flan.analysis.statistics.durations import measure_audio
 from audio_flan.analysis.statistics.measured import BadClips, Cross, Stats
 from audio_flan.analysis.statistics.paper import compare_with_paper
-from audio_flan.analysis.table import Table, open_table, splits_of
+from audio_flan.analysis.table import Table, as_names, open_table, splits_of
 from audio_flan.analysis.tables.release_table import ReleaseTable
 from audio_flan.analysis.wordings.statistics import wording_statistics
 from audio_flan.records import SPLITS
@@ -27,7 +27,7 @@ def stats(
     config: str = "all",
     split: str | Collection[str] | None = None,
     *,
-    by: Collection[str] = (),
+    by: str | Collection[str] = (),
     recount: bool = False,
     audio: bool = False,
     attributes: bool | Mapping[str, Any] | str | os.PathLike[str] = False,
@@ -53,7 +53,7 @@ def stats(
         One of `list_configs`.
     split : str or collection of str, optional
         All by default.
-    by : collection of str
+    by : str or collection of str
         Of ``domain, major, task, direction, split, corpus, unseen``: count rows by all of these at once.
     recount : bool
         Count the rows and clips of a built root instead of believing the manifest, and say what differs.
@@ -88,7 +88,7 @@ def stats(
     AttributeMapError
         When the map of attributes cannot be understood.
     """
-    columns, splits, name = check_columns(by), splits_of(split), resolve_config(config).name
+    columns, splits, name = check_columns(as_names(by)), splits_of(split), resolve_config(config).name
     mapping = None if attributes is False else load_attributes(attributes)
     table = open_table(root, token=token, revision=revision, cache_dir=cache_dir)
     whole = name == "all" and splits == SPLITS

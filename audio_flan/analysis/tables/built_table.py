@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 from xxhash import xxh3_64_intdigest
 
-from audio_flan.analysis.table import Part
+from audio_flan.analysis.table import Part, as_names, splits_of
 from audio_flan.analysis.tables.columns import CLIP_SCHEMA, KEY_COLUMNS
 from audio_flan.analysis.tables.remote_scan import RemoteFile, read_remote_file, scan_remote_files
 from audio_flan.analysis.tables.row_scan import KeyBounds, scan_row_files
@@ -58,12 +58,12 @@ class BuiltTable:
     def frame(
         self,
         config: str = "all",
-        splits: Collection[str] = SPLITS,
-        columns: Collection[str] | None = None,
+        splits: str | Collection[str] = SPLITS,
+        columns: str | Collection[str] | None = None,
         progress: Progress | None = None,  # noqa: ARG002 - nothing has to be prepared
     ) -> pl.LazyFrame:
         """Return the rows of a config and splits."""
-        files = self.manifest.row_files(config, splits)
+        files = self.manifest.row_files(config, splits_of(splits))
         if self._is_local:
             frame = scan_row_files([self._bounds(file) for file in files])
         else:
@@ -72,16 +72,16 @@ class BuiltTable:
             )
             remote = [RemoteFile(file, self._numbers[_place(file)]) for file in files]
             frame = scan_remote_files(self.source.store, remote, ROW_SCHEMA, keys)
-        return frame if columns is None else frame.select(list(columns))
+        return frame if columns is None else frame.select(list(as_names(columns)))
 
     def parts(
         self,
         config: str = "all",
-        splits: Collection[str] = SPLITS,
+        splits: str | Collection[str] = SPLITS,
         progress: Progress | None = None,  # noqa: ARG002 - nothing has to be prepared
     ) -> list[Part]:
         """List the row files of a config and splits."""
-        files = self.manifest.row_files(config, splits)
+        files = self.manifest.row_files(config, splits_of(splits))
         return [Part(file.path, file.rows, _place(file)[0]) for file in files]
 
     def part_frame(self, part: Part, columns: Collection[str]) -> pl.DataFrame:
@@ -102,7 +102,7 @@ class BuiltTable:
         return dict(sorted(counts.items()))
 
     def clips(
-        self, config: str = "all", splits: Collection[str] = SPLITS, progress: Progress | None = None
+        self, config: str = "all", splits: str | Collection[str] = SPLITS, progress: Progress | None = None
     ) -> pl.LazyFrame:
         """Return the clips: all that the index has, or by the audio itself where rows carry it."""
         if self.manifest.form == "embedded":
@@ -120,10 +120,10 @@ class BuiltTable:
         return scan.select(pl.col(name).cast(kind) for name, kind in CLIP_SCHEMA.items())
 
     def _embedded_clips(
-        self, config: str, splits: Collection[str], progress: Progress | None
+        self, config: str, splits: str | Collection[str], progress: Progress | None
     ) -> Iterator[tuple[str, int, int, int, str]]:
         """Yield each clip that rows carry, once; their audio is read."""
-        files = self.manifest.row_files(config, splits)
+        files = self.manifest.row_files(config, splits_of(splits))
         total, done, seen = sum(file.rows for file in files), 0, set[int]()
         columns = [f"{side}_audio{end}" for side in _SIDES for end in ("", "_ids")]
         for file in files:

@@ -6,8 +6,9 @@ from functools import cached_property
 
 import polars as pl
 
-from audio_flan.analysis.table import Part
+from audio_flan.analysis.table import Part, as_names, splits_of
 from audio_flan.analysis.tables.columns import CLIP_SCHEMA
+from audio_flan.analysis.tables.contents import hash_contents
 from audio_flan.analysis.tables.row_cache import CachedRows, RowCache
 from audio_flan.analysis.tables.row_scan import KeyBounds, scan_row_files
 from audio_flan.records import SPLITS, Reason
@@ -31,34 +32,34 @@ class ReleaseTable:
         """The corpora that have metadata files."""
         return sorted({file.corpus for file in self.source.release.layout.metadata})
 
-    @property
+    @cached_property
     def revision(self) -> str:
-        """Hash of the metadata and scp files."""
-        return self.source.fingerprint
+        """Hash of what the metadata and scp files hold: see `hash_contents`."""
+        return hash_contents(self.source.release)
 
     def frame(
         self,
         config: str = "all",
-        splits: Collection[str] = SPLITS,
-        columns: Collection[str] | None = None,
+        splits: str | Collection[str] = SPLITS,
+        columns: str | Collection[str] | None = None,
         progress: Progress | None = None,
     ) -> pl.LazyFrame:
         """Return the rows of a config and splits."""
-        wanted = resolve_config(config)
+        wanted, named = resolve_config(config), splits_of(splits)
         files = [
             KeyBounds(self.cache.rows_path(self._files[path]), facts.rows, facts.low, facts.high)
-            for path, facts in self._cached(config, splits, progress).items()
+            for path, facts in self._cached(config, named, progress).items()
             if facts.rows
         ]
         frame = scan_row_files(files)
         if wanted.name != "all":
             frame = frame.filter(pl.col("task").is_in(sorted(wanted.task_names)))
-        if set(splits) != set(SPLITS):
-            frame = frame.filter(pl.col("split").is_in(list(splits)))
-        return frame if columns is None else frame.select(list(columns))
+        if named != SPLITS:
+            frame = frame.filter(pl.col("split").is_in(named))
+        return frame if columns is None else frame.select(list(as_names(columns)))
 
     def parts(
-        self, config: str = "all", splits: Collection[str] = SPLITS, progress: Progress | None = None
+        self, config: str = "all", splits: str | Collection[str] = SPLITS, progress: Progress | None = None
     ) -> list[Part]:
         """List the metadata files that may hold rows of a config and splits."""
         cached = self._cached(config, splits, progress)
@@ -82,7 +83,7 @@ class ReleaseTable:
         return dict(sorted(counts.items()))
 
     def clips(
-        self, config: str = "all", splits: Collection[str] = SPLITS, progress: Progress | None = None
+        self, config: str = "all", splits: str | Collection[str] = SPLITS, progress: Progress | None = None
     ) -> pl.LazyFrame:
         """Return the clips that can be opened of the files that may hold rows of a config and splits."""
         cached = self._cached(config, splits, progress)
@@ -98,7 +99,7 @@ class ReleaseTable:
         return {file.path: file for file in self.source.release.layout.metadata}
 
     def _cached(
-        self, config: str, splits: Collection[str], progress: Progress | None
+        self, config: str, splits: str | Collection[str], progress: Progress | None
     ) -> dict[str, CachedRows]:
-        files = self.source.files(resolve_config(config), splits)
+        files = self.source.files(resolve_config(config), splits_of(splits))
         return self.cache.complete(files, progress)
