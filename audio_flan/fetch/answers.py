@@ -13,8 +13,8 @@ from urllib.request import getproxies, proxy_bypass
 
 from audio_flan._version import __version__
 from audio_flan.fetch.connections import basic, connections, http_library
-from audio_flan.fetch.place import without_credentials
 from audio_flan.fetch.retry import TransientError
+from audio_flan.waveform.urls import without_credentials
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

@@ -76,10 +76,19 @@ class AudioStore(Mapping[str, LazyAudio]):
         return self._tables.corpora
 
     def __getitem__(self, audio_id: str) -> LazyAudio:
-        """Return a clip; `UnknownClipError`, a `KeyError` that names the nearest ids, when there is none."""
-        found = self._tables.find(audio_id)
+        """Return a clip.
+
+        Raises
+        ------
+        UnknownClipError
+            When there is none, a `KeyError` that names the nearest ids.
+        TypeError
+            When the id is no text.
+        """
+        plain = _plain(audio_id)
+        found = self._tables.find(plain)
         if found is None:
-            raise self._tables.unknown(audio_id)
+            raise self._tables.unknown(plain)
         return self._audio(found)
 
     @overload
@@ -89,8 +98,8 @@ class AudioStore(Mapping[str, LazyAudio]):
     def get(self, audio_id: str, /, default: LazyAudio | Default) -> LazyAudio | Default: ...
 
     def get(self, audio_id: str, /, default: Default | None = None) -> LazyAudio | Default | None:
-        """Return a clip, or `default` when there is none."""
-        found = self._tables.find(audio_id)
+        """Return a clip, or `default` when there is none, as there is for what is no text."""
+        found = self._find(audio_id)
         return default if found is None else self._audio(found)
 
     def get_many(self, audio_ids: Iterable[str]) -> list[LazyAudio]:
@@ -104,10 +113,12 @@ class AudioStore(Mapping[str, LazyAudio]):
         ------
         UnknownClipError
             When there is no clip of an id; nothing has been read then.
+        TypeError
+            When an id is no text.
         AudioError
             When a clip cannot be read, or its length or hash is not that of the table.
         """
-        ids = list(audio_ids)
+        ids = [_plain(audio_id) for audio_id in audio_ids]
         found = self._tables.find_many(ids)
         missing = next((audio_id for audio_id in ids if audio_id not in found), None)
         if missing is not None:
@@ -120,7 +131,17 @@ class AudioStore(Mapping[str, LazyAudio]):
         return self._tables.ids(corpus)
 
     def __contains__(self, audio_id: object) -> bool:
-        return isinstance(audio_id, str) and self._tables.find(audio_id) is not None
+        return self._find(audio_id) is not None
+
+    def _find(self, audio_id: object) -> IndexedClip | None:
+        return self._tables.find(_plain(audio_id)) if isinstance(audio_id, str) else None
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether `other` is this very store: mappings are compared by all that is in them."""
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __iter__(self) -> Iterator[str]:
         """Yield the ids, corpus by corpus, each sorted; a megabyte of a table is read at a time."""
@@ -146,6 +167,13 @@ class AudioStore(Mapping[str, LazyAudio]):
         extension = extension_of(found.format)
         place = Cell("", found.shard, found.id, extension, found.offset, found.nbytes, found.xxh3)
         return ShardClip(place, self._address, self._token, self._cache)
+
+
+def _plain(audio_id: object) -> str:
+    """Return an id as a plain str: clips, and texts of NumPy, are of classes of their own."""
+    if not isinstance(audio_id, str):
+        raise TypeError(f"the id of a clip is a str, got {audio_id!r}")
+    return str.__str__(audio_id)
 
 
 def _indexed(root: str, manifest: Manifest | None) -> Manifest:

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from audio_flan.fetch.answers import Answer, answer_to, is_hub, not_an_address, origin
-from audio_flan.fetch.place import without_credentials
 from audio_flan.fetch.retry import TransientError
+from audio_flan.waveform.urls import without_credentials
 
 _MAX_REDIRECTS: Final = 10
 _REMEMBERED: Final = 1024
@@ -124,7 +124,10 @@ class HttpRanges:
                 commit = answer.headers.get("x-repo-commit", place.commit)
                 if answer.status not in _REDIRECTS or "location" not in answer.headers:
                     return _body(answer, start, stop)._replace(commit=commit), place
-                place = _Place(_redirected(place.url, answer.headers["location"]), commit)
+                target = _redirected(place.url, answer.headers["location"])
+                if origin(target) == origin(url):
+                    target = _with_login_of(url, target)
+                place = _Place(target, commit)
         raise OSError(f"{without_credentials(url)}: more than {_MAX_REDIRECTS} redirects")
 
 
@@ -201,6 +204,15 @@ def _redirected(url: str, location: str) -> str:
         shown = without_credentials(url)
         raise OSError(f"{shown} redirects to an address of the kind {schemes[1]!r}, which is not followed")
     return target
+
+
+def _with_login_of(url: str, target: str) -> str:
+    """Return `target` with the name and password of `url`, unless it has its own."""
+    login, at, _ = urlsplit(url).netloc.rpartition("@")
+    parts = urlsplit(target)
+    if not at or "@" in parts.netloc:
+        return target
+    return parts._replace(netloc=f"{login}@{parts.netloc}").geturl()
 
 
 def _asked_wait_s(headers: Mapping[str, str]) -> float | None:

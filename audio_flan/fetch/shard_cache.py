@@ -1,5 +1,6 @@
 """A cache of shards on a local disk: what was fetched once is not fetched again."""
 
+import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -43,15 +44,19 @@ class ShardCache:
 
         Raises
         ------
+        TypeError
+            For a limit that is no whole number.
         ValueError
-            For a limit that is too small to be of use.
+            For one that is too small to be of use.
         """
         if folder is None:
             return None
+        if isinstance(limit_bytes, bool) or not hasattr(limit_bytes, "__index__"):
+            raise TypeError(f"shard_cache_bytes must be a whole number, got {limit_bytes!r}")
         if limit_bytes < MIN_LIMIT_BYTES:
             message = f"shard_cache_bytes must be {MIN_LIMIT_BYTES:,} at least, got {limit_bytes:,}"
             raise ValueError(message)
-        return cls(str(Path(folder).expanduser().absolute()), limit_bytes)
+        return cls(str(Path(folder).expanduser().absolute()), operator.index(limit_bytes))
 
     def of(self, root: str, manifest: bytes) -> "ShardCache":
         """Return the cache for a root: its URL without the revision, and its manifest as it is stored."""

@@ -18,6 +18,7 @@ from audio_flan.loading.output_size import files_to_write
 from audio_flan.loading.tables import TableExamples
 from audio_flan.release import Quarantine
 from audio_flan.streaming.share import whole
+from audio_flan.streaming.torch_dataset import check_state
 
 _SHUFFLE_OPTIONS = {"max_buffer_input_shards"}
 _FIXED_ORDER = getattr(datasets.iterable_dataset, "DataSourcesShufflingDisallowed", ())
@@ -32,6 +33,9 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
     takes longer than all the rest: only to be a torch dataset as well, should somebody ask. This one becomes
     a torch dataset when it is asked: ``isinstance``, as DataLoader calls it, looks at ``__class__``.
     """
+
+    _state_dict: dict[str, Any] | None
+    """That of the newest pass; None before its first row."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the base class
         with _torch_out_of_sight():
@@ -103,11 +107,39 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
         is_built = isinstance(_rows_of(self._ex_iterable), OrderedExamples)
         return _ours(super().shard(num_shards, index, contiguous=True if is_built else contiguous))
 
+    def __iter__(self) -> Iterator[Any]:
+        """Begin a pass; from now on the state is that of this one."""
+        self._state_dict = None
+        return iter(super().__iter__())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state after the last row of the newest pass in this process.
+
+        Before its first row, and after `set_epoch` and `load_state_dict`, it is that of where the next row
+        comes from: ``datasets`` has the state of another pass until then, and torchdata's
+        ``StatefulDataLoader`` asks for it.
+        """
+        if self._state_dict is None or self._state_dict["epoch"] != self.epoch:
+            begin = self._starting_state_dict
+            if begin and begin["epoch"] == self.epoch:
+                self._state_dict = begin
+            else:
+                self._prepare_ex_iterable_for_iteration()
+        state: dict[str, Any] = super().state_dict()
+        return state
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Let the next iteration go on at a state, in its epoch."""
+        """Let the next iteration go on at a state, in its epoch.
+
+        Raises
+        ------
+        ValueError
+            For what is no state of a dataset. Iterating raises it for that of another dataset.
+        """
+        check_state(state_dict, "a dataset", "examples_iterable", "epoch")
         super().load_state_dict(state_dict)
-        if "epoch" in state_dict:
-            self.set_epoch(state_dict["epoch"])
+        self.set_epoch(state_dict["epoch"])
+        self._state_dict = None
 
     def with_format(self, type: str | None = None, **kwargs: Any) -> datasets.IterableDataset:  # noqa: A002, ANN401
         """Return the dataset with another format, as ``IterableDataset.with_format`` does.

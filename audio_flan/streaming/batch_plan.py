@@ -4,6 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from audio_flan.streaming.share import positive
+
 
 @dataclass(frozen=True)
 class BatchRule:
@@ -30,8 +32,7 @@ class BatchRule:
     def __post_init__(self) -> None:
         if self.batch_size is None and self.max_microseconds is None:
             raise ValueError("batches need a batch_size, max_seconds, or both")
-        if self.batch_size is not None and (type(self.batch_size) is not int or self.batch_size < 1):
-            raise ValueError(f"batch_size must be a positive whole number, got {self.batch_size!r}")
+        object.__setattr__(self, "batch_size", positive("batch_size", self.batch_size))
         if self.max_microseconds is not None and self.max_microseconds < 1:
             raise ValueError(f"max_seconds must be positive, got {self.max_microseconds / 1e6!r}")
         if list(self.bounds) != sorted(set(self.bounds)) or any(bound < 1 for bound in self.bounds):

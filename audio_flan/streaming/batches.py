@@ -11,7 +11,7 @@ from audio_flan.streaming.batch_plan import BatchRule, Planner
 from audio_flan.streaming.engine import RowStream
 from audio_flan.streaming.rows import Row
 from audio_flan.streaming.share import whole
-from audio_flan.streaming.torch_dataset import TorchDataset, loader_worker
+from audio_flan.streaming.torch_dataset import ASK_THE_LOADER, TorchDataset, check_state, loader_worker
 
 if TYPE_CHECKING:
     from audio_flan.streaming.ordered import OrderedStream
@@ -59,6 +59,8 @@ def batches(
     ------
     ValueError
         For bounds that make no sense, and for a stream of a release.
+    TypeError
+        For what is no stream, such as a dataset of `load_dataset`.
 
     Examples
     --------
@@ -70,6 +72,13 @@ def batches(
         raise ValueError(  # noqa: TRY004 - it is a stream, of other data
             f"{stream.source.root} is a release: the lengths of its clips are not known in advance; "
             "`audio-flan build` makes a form that is put into batches"
+        )
+    from audio_flan.streaming.ordered import OrderedStream  # and pyarrow with it
+
+    if not isinstance(stream, OrderedStream):
+        raise TypeError(
+            "batches are made of what `audio_flan.stream` returns for a built form, "
+            f"and this is of the type {type(stream).__name__}"
         )
     for name, bound in (("max_seconds", max_seconds), *(("buckets", bound) for bound in buckets)):
         if bound is not None and not isfinite(bound):
@@ -213,7 +222,15 @@ class Batches(TorchDataset["_Mark"]):
         It is that of one rank, for any number of workers. Batches of a fixed size without buckets go on on
         any number of ranks, all of them from the state of any. In a worker, where torchdata's
         ``StatefulDataLoader`` asks for it, it is that of the worker, and wants as many workers again.
+
+        Raises
+        ------
+        ValueError
+            Where workers of a DataLoader make the batches; `state_after` is for the process that has it.
         """
+        self.passes.check_known_here(
+            f"state_after(n) is the state after n batches of the DataLoader; {ASK_THE_LOADER}"
+        )
         self._forget_other_epochs()
         return self._state(self._resume or self._mark)
 
@@ -256,8 +273,9 @@ class Batches(TorchDataset["_Mark"]):
         ------
         ValueError
             When it is the state of other batches: of another stream or rule, or of another rank where ranks
-            have batches of their own.
+            have batches of their own; and for what is no state.
         """
+        check_state(state, "batches", "stream", "rule")
         share = self.stream.share
         expected: dict[str, object] = {"stream": self.stream.identity, "rule": self._rule_name}
         if not self.rule.counts_rows:
@@ -266,6 +284,8 @@ class Batches(TorchDataset["_Mark"]):
             if state.get(name) != value:
                 message = f"this is the state of batches with the {name} {state.get(name)!r}, not {value!r}"
                 raise ValueError(message)
+        own = () if self.rule.counts_rows else ("rows", "waiting")
+        check_state(state, "batches", "epoch", "position", *own)
         if self.rule.counts_rows:
             mark = _Mark(state["position"], workers=state.get("workers"))
         else:

@@ -1,6 +1,6 @@
 """Rows into one batch: the sound of all of them in one vector, padded, or as a list."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from audio_flan.extras import require
 from audio_flan.records.schema import AUDIO_COLUMNS
 from audio_flan.streaming.rows import Row
+from audio_flan.streaming.share import positive
 from audio_flan.taxonomy.errors import UnknownNameError, nearest_names
 from audio_flan.waveform import LazyAudio
 from audio_flan.waveform.memory import empty
@@ -26,7 +27,7 @@ Samples = NDArray[Any]
 
 
 def collate(
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     audio: str | Sequence[str] = "input_audio",
     layout: Layout = "flat",
     *,
@@ -42,7 +43,7 @@ def collate(
 
     Parameters
     ----------
-    rows : sequence of dict
+    rows : iterable of dict
         Rows of a stream.
     audio : str or sequence of str
         ``input_audio``, ``output_audio`` or both.
@@ -75,13 +76,16 @@ def collate(
     AudioError
         For a clip that does not decode.
     ValueError
-        For a clip that is not mono, with ``channels=None``; for an unknown choice; for no rows.
+        For a clip that is not mono, with ``channels=None``; for an unknown choice; for no rows; for a rate or
+        a number of channels that is no positive whole number.
     ImportError
         For ``tensors="torch"`` without torch.
     """
     for name, choice in (("layout", layout), ("dtype", dtype), ("tensors", tensors)):
         if choice not in _CHOICES[name]:
             raise ValueError(f"{name} must be one of {', '.join(_CHOICES[name])}, got {choice!r}")
+    sampling_rate, channels = positive("sampling_rate", sampling_rate), positive("channels", channels)
+    rows = list(rows)
     if not rows:
         raise ValueError("there are no rows to collate")
     wanted = (audio,) if isinstance(audio, str) else tuple(audio)

@@ -28,7 +28,13 @@ from audio_flan.streaming.rows import (
 )
 from audio_flan.streaming.share import Share, Uneven, whole
 from audio_flan.streaming.source import RowSource
-from audio_flan.streaming.torch_dataset import Passes, TorchDataset, loader_worker
+from audio_flan.streaming.torch_dataset import (
+    ASK_THE_LOADER,
+    Passes,
+    TorchDataset,
+    check_state,
+    loader_worker,
+)
 from audio_flan.taxonomy import UnknownNameError, resolve_config
 from audio_flan.taxonomy.errors import nearest_names
 
@@ -54,7 +60,7 @@ def stream(
     rank: int = 0,
     world_size: int = 1,
     uneven: Uneven = "drop",
-    plan: "Plan | None" = None,
+    plan: "Plan | str | os.PathLike[str] | None" = None,
     ledger: str | os.PathLike[str] | None = None,
     columns: Sequence[str] | None = None,
     on_error: OnError = "raise",
@@ -89,14 +95,15 @@ def stream(
     uneven : {"drop", "pad", "wrap"}
         Where the rows do not divide by the ranks: leave the last ones out, give the last one again, or begin
         anew with the first.
-    plan : Plan, optional
+    plan : Plan or path, optional
         Draw what a plan of `rebalance` says instead of each row once; built forms only. After any number of
         rows, each leaf of the plan is within one row of its share.
     ledger : path, optional
         Folder where each rank and worker notes which rows it has given out, for `audio-flan audit-ledger`;
         built forms only.
     columns : sequence of str, optional
-        Columns to give; without an audio or seconds column no clip is touched.
+        Columns to give; without an audio or seconds column no clip is touched, and with ``on_error="raise"``
+        only those of the columns given.
     on_error : {"raise", "skip", "null"}
         What a clip that cannot be read does: stop with `AudioError`; leave its row out; put None in its
         place. The latter two decode each clip before its row is given, and name it in ``quarantine``.
@@ -157,6 +164,10 @@ def stream(
         max_consecutive_failures,
     )
     share = Share(rank, world_size, uneven)
+    if plan is not None:
+        from audio_flan.mixing import open_plan  # and numpy with it
+
+        plan = open_plan(plan)
     kept = ShardCache.at(shard_cache, shard_cache_bytes)
     source = open_root(root, token=token, revision=revision, cache_dir=cache_dir, shard_cache=kept)
     if isinstance(source, ReleaseRows):
@@ -165,7 +176,7 @@ def stream(
                 f"{source.root} is a release: it streams in the order of its files, to one rank; "
                 "`audio-flan build` makes a form that is shuffled, shared out, rebalanced and noted exactly"
             )
-        return RowStream(source, wish)
+        return RowStream(source, wish, epoch=whole("epoch", epoch))
     from audio_flan.streaming.ledger import Ledger
     from audio_flan.streaming.ordered import OrderedStream  # and pyarrow with it
 
@@ -235,12 +246,14 @@ class RowStream(TorchDataset[_Position]):
         Records and clips that were not given out by the pass under way or last made.
     """
 
-    def __init__(self, source: RowSource, wish: Wish, files: Sequence[Any] | None = None) -> None:
+    def __init__(
+        self, source: RowSource, wish: Wish, files: Sequence[Any] | None = None, *, epoch: int = 0
+    ) -> None:
         self.source, self.wish = source, wish
         self.files = source.files(wish.config, wish.splits) if files is None else list(files)
         self.quarantine = Quarantine(QUARANTINE_LIMIT)
         self._position = _Position()
-        self.passes = Passes(0)
+        self.passes = Passes(epoch)
 
     def over(self, files: Sequence[Any]) -> "RowStream":
         """Return a stream of the same rows of other files, with a position and a quarantine of its own."""
@@ -299,10 +312,33 @@ class RowStream(TorchDataset[_Position]):
         """Count the rows; of a release, reads the metadata files that the catalogue does not know yet."""
         return self.source.count(self.files, self.wish.config, self.wish.splits)
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that somebody went to last; all have the same order."""
+        return self.passes.epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the beginning of an epoch.
+
+        After `load_state_dict` with a state of this very epoch, it stays where the state says.
+        """
+        epoch = whole("epoch", epoch)
+        if epoch == self.epoch and self._resume is not None:
+            return
+        self._resume, self._position = None, _Position()
+        self.passes.restart(epoch)
+
     def state_dict(self) -> dict[str, Any]:
-        """Return the position after the last row given out, and of what it is a position."""
+        """Return the epoch and the position after the last row given out, and of what it is a position.
+
+        Raises
+        ------
+        ValueError
+            Where workers of a DataLoader give the rows out: they alone know how far they are.
+        """
+        self.passes.check_known_here(ASK_THE_LOADER)
         position = self._resume or self._position
-        state = {"stream": self._identity, "file": position.file, "row": position.row}
+        state = {"stream": self._identity, "epoch": self.epoch, "file": position.file, "row": position.row}
         return state if position.workers is None else state | {"workers": position.workers}
 
     @property
@@ -323,13 +359,16 @@ class RowStream(TorchDataset[_Position]):
         ------
         ValueError
             When it is the state of another stream: of another config, split or ``on_error``, or of data that
-            has changed since.
+            has changed since; and for what is no state.
         """
+        check_state(state, "a stream", "stream")
         if state.get("stream") != self._identity:
             message = f"this is the state of {state.get('stream')!r}, and the stream is {self._identity!r}"
             raise ValueError(message)
-        self._resume = _Position(state["file"], state["row"], state.get("workers"))
+        check_state(state, "a stream", "file", "row")
+        self.passes.restart(whole("epoch", state.get("epoch", 0)))  # older states had none
         self.passes.note_state()
+        self._resume = _Position(state["file"], state["row"], state.get("workers"))
 
     @property
     def position(self) -> tuple[int, int]:

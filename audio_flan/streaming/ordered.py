@@ -29,7 +29,13 @@ from audio_flan.streaming.row_groups import RowGroups
 from audio_flan.streaming.rows import QUARANTINE_LIMIT, Place, Row, Wish
 from audio_flan.streaming.shard_rows import ShardRows, columns_to_read
 from audio_flan.streaming.share import Share, whole
-from audio_flan.streaming.torch_dataset import Passes, TorchDataset, loader_worker
+from audio_flan.streaming.torch_dataset import (
+    ASK_THE_LOADER,
+    Passes,
+    TorchDataset,
+    check_state,
+    loader_worker,
+)
 
 _ROWS_AT_ONCE: Final = SHORT_RUNS.block_rows * SHORT_RUNS.lanes
 """Rows that are made together."""
@@ -200,7 +206,7 @@ class OrderedStream(TorchDataset["_Mark"]):
     ) -> Iterator[StoredRow]:
         """Yield the rows of some steps, their audio as it is stored."""
         left, at_once = iter(steps), 1  # the first row shall not wait for others
-        most = _SOUNDS_AT_ONCE if self.source.form == "embedded" and self.wish.wants_clips else _ROWS_AT_ONCE
+        most = _SOUNDS_AT_ONCE if self.source.form == "embedded" and self.wish.wants_sound else _ROWS_AT_ONCE
         if self.plan and self.source.form == "indexed":
             most = _MIXED_ROWS_AT_ONCE
         while some := list(islice(left, at_once)):
@@ -231,7 +237,7 @@ class OrderedStream(TorchDataset["_Mark"]):
     @property
     def _fetches(self) -> bool:
         """Whether rows point at clips that have to be fetched from afar."""
-        return self.source.form == "indexed" and "://" in self.source.root and self.wish.wants_clips
+        return self.source.form == "indexed" and "://" in self.source.root and self.wish.wants_sound
 
     def reordered(self, seed: int | None, epoch: int) -> "OrderedStream":
         """Return a stream of the same rows in another order, at its beginning."""
@@ -302,7 +308,13 @@ class OrderedStream(TorchDataset["_Mark"]):
         So the state of any rank is that of all, for any number of ranks that goes on. In a worker of a
         DataLoader, where torchdata's ``StatefulDataLoader`` asks for it, it is that of the worker, and wants
         as many workers again.
+
+        Raises
+        ------
+        ValueError
+            Where workers of a DataLoader give the rows out: they alone know how far they are.
         """
+        self.passes.check_known_here(ASK_THE_LOADER)
         begun, workers = self._pass, self._resume.workers if self._resume else self._pass.mark.workers
         position = begun.mark.position + begun.steps * self.share.world_size
         if begun.steps and loader_worker()[1] > 1:
@@ -321,11 +333,14 @@ class OrderedStream(TorchDataset["_Mark"]):
         Raises
         ------
         ValueError
-            When it is the state of another stream: of another config, split, seed or plan, or of other data.
+            When it is the state of another stream: of another config, split, seed or plan, or of other data;
+            and for what is no state.
         """
+        check_state(state, "a stream", "stream")
         if state.get("stream") != self.identity:
             message = f"this is the state of {state.get('stream')!r}, and the stream is {self.identity!r}"
             raise ValueError(message)
+        check_state(state, "a stream", "epoch", "position")
         self.go_to_epoch_of(state)
         self.passes.note_state()
         self._resume = _Mark(state["position"], state.get("workers"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
+from typing import Final
 
 from audio_flan.records import SPLITS, Instance
 from audio_flan.release import (
@@ -19,6 +20,10 @@ from audio_flan.release.report import Progress
 from audio_flan.streaming.rows import NO_CLIPS, Clips, FindClip, MakeRow, Place, Row, SkipRow, Wish, listen
 from audio_flan.taxonomy import Config
 from audio_flan.waveform import LazyAudio
+
+_INPUT_COLUMNS: Final = ("input_audio", "input_seconds")
+_OUTPUT_COLUMNS: Final = ("output_audio", "output_seconds")
+"""Columns for which the clips of each side are touched: their lengths are in their headers."""
 
 
 class ReleaseRows:
@@ -76,13 +81,14 @@ class ReleaseRows:
     ) -> Row | None:
         instance = placed.instance
         inputs = outputs = NO_CLIPS
-        if wish.wants_clips:
-            place = Place(file.path, placed.line, placed.byte_offset, instance.uuid)
-            try:
+        place = Place(file.path, placed.line, placed.byte_offset, instance.uuid)
+        try:
+            if not wish.clip_columns.isdisjoint(_INPUT_COLUMNS):
                 inputs = listen(instance.input_audio_ids, find, wish, place, quarantine)
+            if not wish.clip_columns.isdisjoint(_OUTPUT_COLUMNS):
                 outputs = listen(instance.output_audio_ids, find, wish, place, quarantine)
-            except SkipRow:
-                return None
+        except SkipRow:
+            return None
         row = _row(instance, file.corpus, inputs, outputs)
         return row if wish.columns is None else {name: row[name] for name in wish.columns}
 

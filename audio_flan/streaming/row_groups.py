@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any, Final
 
@@ -114,7 +115,8 @@ class RowGroups:
     def _rows(self, group: int) -> TableRows:
         kept = self._kept.get(group)
         if kept is not None:
-            self._kept.move_to_end(group)
+            with suppress(KeyError):  # a pass in another thread may have let go of it
+                self._kept.move_to_end(group)
             return kept
         reader = self._open(int(self._file_of[group]))
         table = reader.read_group(
@@ -125,19 +127,22 @@ class RowGroups:
             raise ParquetError(
                 f"{reader.name}: expected a row group of {expected}, found {table.num_rows} rows"
             )
-        rows = self._kept[group] = TableRows(table)
-        self._kept_bytes += table.nbytes
-        while self._kept_bytes > self._budget and len(self._kept) > 1:
-            self._kept_bytes -= self._kept.popitem(last=False)[1].table.nbytes
+        rows = TableRows(table)
+        if self._kept.setdefault(group, rows) is rows:
+            self._kept_bytes += table.nbytes
+        with suppress(KeyError):  # others may let go of groups at the same time
+            while self._kept_bytes > self._budget and len(self._kept) > 1:
+                self._kept_bytes -= self._kept.popitem(last=False)[1].table.nbytes
         return rows
 
     def _open(self, number: int) -> ParquetReader:
         """Open a file; the one opened last stays open, as its groups are often read one after the other."""
-        if self._reader is None or self._reader[0] != number:
-            file = self._files[number]
-            reader = ParquetReader.of(self._source.store, file)
-            missing = [each for each in self._columns or COLUMNS if each not in reader.columns]
-            if missing:
-                raise ParquetError(f"{reader.name} has no column {missing[0]!r}")
-            self._reader = number, reader
-        return self._reader[1]
+        opened = self._reader  # once: a pass in another thread may open another file meanwhile
+        if opened is not None and opened[0] == number:
+            return opened[1]
+        reader = ParquetReader.of(self._source.store, self._files[number])
+        missing = [each for each in self._columns or COLUMNS if each not in reader.columns]
+        if missing:
+            raise ParquetError(f"{reader.name} has no column {missing[0]!r}")
+        self._reader = number, reader
+        return reader

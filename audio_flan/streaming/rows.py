@@ -9,6 +9,7 @@ import msgspec
 
 from audio_flan.records.schema import AUDIO_COLUMNS, COLUMNS
 from audio_flan.release import Entry, Quarantine
+from audio_flan.streaming.share import positive, whole
 from audio_flan.taxonomy import Config
 from audio_flan.taxonomy.errors import UnknownNameError, nearest_names
 from audio_flan.waveform import AudioError, ClipFault, LazyAudio
@@ -103,19 +104,24 @@ class Wish:
         if self.on_error not in _ON_ERROR:
             raise ValueError(f"on_error must be one of {', '.join(_ON_ERROR)}, got {self.on_error!r}")
         for name in ("sampling_rate", "channels", "max_consecutive_failures"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
-                raise ValueError(f"{name} must be a positive whole number or None, got {value!r}")
-        if self.ahead.threads < 0 or self.ahead.nbytes < 1:
-            raise ValueError(
-                "decode_threads must be 0 or more and prefetch_bytes at least 1, "
-                f"got {self.ahead.threads!r} and {self.ahead.nbytes!r}"
-            )
+            object.__setattr__(self, name, positive(name, getattr(self, name)))
+        threads = whole("decode_threads", self.ahead.threads)
+        nbytes = whole("prefetch_bytes", self.ahead.nbytes)
+        if not nbytes:
+            raise ValueError("prefetch_bytes must be at least 1, got 0")
+        object.__setattr__(self, "ahead", Ahead(threads, nbytes))
 
     @cached_property
-    def wants_clips(self) -> bool:
-        """Whether clips are to be touched at all."""
-        return self.columns is None or not set(self.columns).isdisjoint(CLIP_COLUMNS)
+    def clip_columns(self) -> frozenset[str]:
+        """Columns for which clips are touched: those asked for, or all if a bad clip decides on its row."""
+        every = frozenset(CLIP_COLUMNS)
+        asked_for = every if self.columns is None else every.intersection(self.columns)
+        return every if asked_for and self.on_error != "raise" else asked_for
+
+    @property
+    def wants_sound(self) -> bool:
+        """Whether clips are to be touched for more than their lengths."""
+        return not self.clip_columns.isdisjoint(AUDIO_COLUMNS)
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):

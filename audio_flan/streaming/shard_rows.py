@@ -8,7 +8,7 @@ import msgspec
 from xxhash import xxh3_64_hexdigest
 
 from audio_flan.records import SPLITS, Reason
-from audio_flan.records.schema import AUDIO_COLUMNS, COLUMNS
+from audio_flan.records.schema import COLUMNS
 from audio_flan.release import Entry, Quarantine, Report, Summary
 from audio_flan.release.report import Progress
 from audio_flan.shards import CellError, FileFacts, Manifest
@@ -17,7 +17,7 @@ from audio_flan.shards.row_columns import CellValue
 from audio_flan.shards.row_tables import SOUND_LEAVES, rows_of_table
 from audio_flan.shards.store import Store
 from audio_flan.shards.summary import summarise_root
-from audio_flan.streaming.rows import CLIP_COLUMNS, MakeRow, Place, Row, SkipRow, Wish, listen
+from audio_flan.streaming.rows import MakeRow, Place, Row, SkipRow, Wish, listen
 from audio_flan.taxonomy import Config
 from audio_flan.waveform import AudioError, BytesSource, ClipFault, LazyAudio
 
@@ -104,12 +104,12 @@ class ShardRows:
         AudioError
             With ``on_error="raise"``, for a cell that points nowhere.
         """
-        if _needs_sound(wish):
-            try:
-                for side in _SIDES:
+        try:
+            for side in _SIDES:
+                if side.audio in wish.clip_columns:
                     self._listen(row, side, wish, place, quarantine)
-            except SkipRow:
-                return None
+        except SkipRow:
+            return None
         if wish.columns is None:
             return row
         return {name: row[name] for name in wish.columns}
@@ -180,17 +180,12 @@ class ShardRows:
         )
 
 
-def _needs_sound(wish: Wish) -> bool:
-    """Say whether cells have to be read: lengths alone are columns of their own."""
-    asked_for = wish.columns is None or not set(wish.columns).isdisjoint(AUDIO_COLUMNS)
-    return asked_for or (wish.on_error != "raise" and wish.wants_clips)
-
-
 def columns_to_read(wish: Wish) -> list[str] | None:
-    """List the columns to read; None for all."""
+    """List the columns to read; None for all. Lengths are columns of their own, which take no cells."""
     if wish.columns is None:
         return None
-    if not _needs_sound(wish):
-        return ["uuid", *(column for column in wish.columns if column != "uuid")]
-    needed = {"uuid", *wish.columns, *CLIP_COLUMNS, *(f"{column}_ids" for column in AUDIO_COLUMNS)}
+    needed = {"uuid", *wish.columns}
+    for side in _SIDES:
+        if side.audio in wish.clip_columns:
+            needed |= {side.ids, side.audio}
     return [column for column in COLUMNS if column in needed]

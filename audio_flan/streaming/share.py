@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -77,6 +78,22 @@ def whole(name: str, value: object) -> int:
     if not 0 <= number < 1 << 63:
         raise ValueError(f"{name} must be from 0 to 2**63 - 1, got {number}")
     return number
+
+
+def positive(name: str, value: object) -> int | None:
+    """Return a whole number above 0, of Python or NumPy, as an int; None for None.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    if value is None:
+        return None
+    with suppress(TypeError):
+        if (number := _index(name, value)) > 0:
+            return number
+    raise ValueError(f"{name} must be a positive whole number or None, got {value!r}")
 
 
 def _index(name: str, value: object) -> int:

@@ -9,6 +9,7 @@ _STATES: Final = 1
 _WORKERS: Final = 2
 """Places of the epoch, the states and the first of the workers among the numbers."""
 Mark = TypeVar("Mark")
+ASK_THE_LOADER: Final = "torchdata's StatefulDataLoader has a state_dict for itself and its workers."
 
 
 def loader_worker() -> tuple[int, int]:
@@ -24,6 +25,29 @@ def is_loader_worker() -> bool:
     return torch_data is not None and torch_data.get_worker_info() is not None
 
 
+def check_state(state: object, of: str, *names: str) -> None:
+    """Refuse what no `state_dict` has returned.
+
+    Parameters
+    ----------
+    state : object
+        What somebody wants to load.
+    of : str
+        What it is to be a state of, for the message.
+    names : str
+        What it has to say.
+
+    Raises
+    ------
+    ValueError
+        When it is no dict, or does not say all of that.
+    """
+    if not isinstance(state, dict):
+        raise ValueError(f"this is no state of {of}, as state_dict() returns it: {state!r}")  # noqa: TRY004
+    if missing := [name for name in names if name not in state]:
+        raise ValueError(f"this is no state of {of}, as state_dict() returns it: it has no {missing[0]!r}")
+
+
 class Passes:
     """The epoch, passes that the workers of a DataLoader have begun in it, and how many states were loaded.
 
@@ -34,6 +58,8 @@ class Passes:
         self._numbers: Any = [epoch, 0]
         self._states_here = 0
         """States that were loaded before this process began."""
+        self._passes_before = 0
+        """Passes of workers that had begun when this process began its own, if it has."""
 
     @property
     def epoch(self) -> int:
@@ -53,6 +79,7 @@ class Passes:
     def restart(self, epoch: int) -> None:
         """Go to an epoch of which nobody has begun a pass."""
         self._numbers[_EPOCH] = epoch
+        self._passes_before = 0
         for worker, begun in enumerate(self._begun):
             if begun:
                 self._numbers[_WORKERS + worker] = 0
@@ -65,6 +92,29 @@ class Passes:
             self._numbers += [0] * (_WORKERS + worker + 1 - len(self._numbers))
         self._numbers[_WORKERS + worker] += 1
         return int(self._numbers[_WORKERS + worker])
+
+    def begin_here(self) -> None:
+        """Note a pass of a process that is no worker."""
+        self._passes_before = self.most
+
+    def check_known_here(self, hint: str) -> None:
+        """Refuse to say how far the newest pass is where workers of this process make it.
+
+        Parameters
+        ----------
+        hint : str
+            What to ask instead.
+
+        Raises
+        ------
+        ValueError
+            When they do.
+        """
+        if not is_loader_worker() and self.most > self._passes_before:
+            raise ValueError(
+                "this is read by workers of a DataLoader, and this process does not know how far they are"
+                f"\n\nHint: {hint}"
+            )
 
     def check_states(self) -> None:
         """Refuse to give a row in a worker that does not know where to begin.
@@ -126,6 +176,8 @@ class TorchDataset(Generic[Mark]):
     def _take_resume(self) -> Mark | None:
         """Return where this pass begins, if a state says so: once, in a process or in all workers of one."""
         resume, self._resume = self._resume, None
-        if is_loader_worker() and self.passes.begin(loader_worker()[0]) > 1:
+        if not is_loader_worker():
+            self.passes.begin_here()
+        elif self.passes.begin(loader_worker()[0]) > 1:
             return None
         return resume

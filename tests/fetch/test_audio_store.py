@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import msgspec
+import numpy as np
 import pytest
 from hub.server import Hub
 from marks import STARTS, quick
@@ -76,6 +77,45 @@ def test_what_it_does_not_have(store):
     assert store.get("99_Nobody_1", 3) == 3
     known = next(iter(store))
     assert store.get(known).id == known
+
+
+class Named(str):
+    """Text of a class of its own, as that of NumPy is, which cuts and encodes in its own way."""
+
+    __slots__ = ()
+
+    def encode(self, *args):
+        raise AssertionError
+
+    __getitem__ = encode
+
+
+def test_an_id_may_be_of_any_class_of_text(store):
+    first = next(iter(store))
+    clip = store[first]
+    for name in (clip, Named(first), np.str_(first)):
+        assert name in store
+        for found in (store[name], store.get(name), *store.get_many([name])):
+            assert (type(found.id), found.id) == (str, first)
+            assert found.encoded() == clip.encoded()
+
+
+@pytest.mark.parametrize("wrong", [123, None, b"a", ("a",), [1], 1.5])
+def test_what_is_no_text_is_no_id(store, wrong):
+    for look_up in (store.__getitem__, lambda wrong: store.get_many([wrong])):
+        with pytest.raises(TypeError, match="the id of a clip is a str, got"):
+            look_up(wrong)
+    assert wrong not in store
+    assert store.get(wrong) is None
+    assert store.get(wrong, "default") == "default"
+
+
+def test_a_store_is_equal_to_itself_alone_and_no_clip_is_looked_up_for_it(store, monkeypatch):
+    other = pickle.loads(pickle.dumps(store))
+    monkeypatch.setattr(audio_flan.AudioStore, "__iter__", None)
+    assert store == store
+    assert store != other
+    assert len({store, other, store}) == 2
 
 
 def test_a_missing_id_is_told_what_is_near_and_where_was_searched(store):

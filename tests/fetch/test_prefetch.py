@@ -28,6 +28,7 @@ from audio_flan.streaming.rows import Ahead, Place
 from audio_flan.streaming.shard_rows import ShardRows
 
 FILES = [RemoteFile("https://a.example", name) for name in ("x.tar", "y.tar")]
+SIDES = ("input_audio", "output_audio")
 clips = st.builds(
     lambda file, start, nbytes: Run(file, start, start + nbytes),
     st.sampled_from(FILES),
@@ -62,8 +63,7 @@ def test_neighbours_are_one_run():
 
 
 def names(rows):
-    sides = ("input_audio", "output_audio")
-    return [(row["uuid"], [clip.encoded() for side in sides for clip in row[side]]) for row in rows]
+    return [(row["uuid"], [clip.encoded() for side in SIDES for clip in row[side]]) for row in rows]
 
 
 def test_a_stream_of_a_remote_root_fetches_few_runs(indexed_root):
@@ -82,6 +82,50 @@ def test_a_stream_of_a_remote_root_fetches_few_runs(indexed_root):
                 else:
                     assert 0 < len(tars) <= 4 * len(list(indexed_root.glob("audio/*")))
             read_ahead.cache_clear()
+
+
+def heard(rows, columns):
+    return [[clip.encoded() for side in columns for clip in row[side]] for row in rows]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("columns", [SIDES[:1], SIDES[1:], SIDES])
+def test_only_clips_of_the_columns_asked_for_are_fetched(indexed_root, monkeypatch, columns, shuffle):
+    wanted = []
+
+    def want(prefetch, clips, want=Prefetch.want):
+        wanted.extend(found := list(clips))
+        return want(prefetch, found)
+
+    monkeypatch.setattr(Prefetch, "want", want)
+    whole = list(audio_flan.stream(indexed_root, "speech_generation", shuffle=shuffle))
+    read_ahead.cache_clear()
+    with Hub() as hub:
+        hub.add("a/b", indexed_root)
+        root = f"{hub.endpoint}/datasets/a/b/resolve/main"
+        rows = list(audio_flan.stream(root, "speech_generation", columns=columns, shuffle=shuffle))
+        assert heard(rows, columns) == heard(whole, columns)
+    read_ahead.cache_clear()
+    assert [tuple(row) for row in rows] == [columns] * len(whole)
+    # The first row goes alone.
+    assert {clip.place.audio_id for clip in wanted} == {
+        clip.id for row in whole[1:] for side in columns for clip in row[side]
+    }
+
+
+@pytest.mark.parametrize("column", ["input_audio", "input_seconds"])
+def test_where_a_bad_clip_decides_on_its_row_all_are_fetched(indexed_root, monkeypatch, column):
+    wanted = []
+    monkeypatch.setattr(Prefetch, "want", lambda _, clips: wanted.extend(clips) or [])
+    whole = list(audio_flan.stream(indexed_root, "speech_generation"))
+    with Hub() as hub:
+        hub.add("a/b", indexed_root)
+        root = f"{hub.endpoint}/datasets/a/b/resolve/main"
+        assert len(list(audio_flan.stream(root, "speech_generation", columns=[column], on_error="skip")))
+    read_ahead.cache_clear()
+    assert {clip.place.audio_id for clip in wanted} == {
+        clip.id for row in whole[1:] for side in SIDES for clip in row[side]
+    }
 
 
 @pytest.fixture

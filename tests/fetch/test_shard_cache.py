@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,6 +177,11 @@ def test_a_limit_that_is_of_no_use_is_refused(tmp_path):
     with pytest.raises(ValueError, match="shard_cache_bytes must be 16,777,216 at least, got 1,000"):
         ShardCache.at(tmp_path, 1000)
     assert ShardCache.at(None, 1000) is None
+    for wrong in ("64000000", 1e11, None, True):
+        with pytest.raises(TypeError, match="shard_cache_bytes must be a whole number"):
+            ShardCache.at(tmp_path, wrong)
+    limit = ShardCache.at(tmp_path, np.int64(1 << 30)).limit_bytes
+    assert (limit, type(limit)) == (1 << 30, int)
 
 
 def test_what_belongs_to_others_stays(tmp_path):

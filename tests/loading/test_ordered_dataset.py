@@ -116,6 +116,94 @@ def test_a_shard_keeps_every_row(dataset, order):
     assert sorted(row for part in parts for row in part) == sorted(order)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ds: ds,
+        lambda ds: ds.map(lambda row: {"new": row["uuid"]}).filter(lambda row: row["uuid"] < "8"),
+        lambda ds: ds.batch(4).map(lambda rows: rows, batched=True),
+        lambda ds: ds.repeat(2),
+        lambda ds: ds.with_format("arrow"),
+    ],
+    ids=["rows", "filter", "batch", "repeat", "tables"],
+)
+@pytest.mark.parametrize("split", ["train", "all"])
+def test_a_state_before_the_first_row_is_that_of_where_it_begins(indexed_root, change, split):
+    def made():
+        rows = audio_flan.load_dataset(indexed_root, "speech_asr", split=split, streaming=True)
+        return change(rows.select_columns(["uuid", "task"]).shuffle(seed=7))
+
+    def rest(state):
+        resumed = made()
+        resumed.load_state_dict(json.loads(json.dumps(state)))
+        assert resumed.state_dict() == state
+        begun = iter(resumed)
+        assert resumed.state_dict() == state
+        return list(begun)
+
+    rows = made()
+    first = list(rows)
+    rows.set_epoch(2)
+    later = list(made_in(made(), 2))
+    assert rest(rows.state_dict()) == later != first
+    begun = iter(rows)
+    assert rest(rows.state_dict()) == later
+    assert next(begun) == later[0]
+    assert rest(rows.state_dict()) == later[1:]
+    rows.set_epoch(0)
+    assert rest(rows.state_dict()) == first
+
+
+def made_in(rows, epoch):
+    rows.set_epoch(epoch)
+    return rows
+
+
+def test_a_pass_begins_with_a_state_of_its_own(dataset, order):
+    shuffled = dataset.shuffle(seed=7)
+    names(shuffled)
+    again = iter(shuffled)  # of the same epoch, and no row is given yet
+    resumed = dataset.shuffle(seed=7)
+    resumed.load_state_dict(shuffled.state_dict())
+    assert names(resumed) == names(again) == order
+
+
+def test_what_is_no_state_of_a_dataset_is_refused(dataset):
+    rows = dataset.shuffle(seed=7)
+    for wrong in (None, {}, {"epoch": 0}, [rows.state_dict()]):
+        with pytest.raises(ValueError, match="this is no state of a dataset"):
+            rows.load_state_dict(wrong)
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:.*set_vital")
+@pytest.mark.parametrize("epoch", [0, 2])
+@pytest.mark.parametrize("stay", [False, True])
+def test_torchdatas_loader_resumes_before_all_workers_have_given_a_row(dataset, epoch, stay):
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    def loader():
+        rows = dataset.shuffle(seed=7).select_columns(["uuid", "task"])
+        return StatefulDataLoader(rows, batch_size=None, num_workers=2, persistent_workers=stay)
+
+    def begun(found):
+        found.dataset.set_epoch(epoch)
+        return iter(found)
+
+    whole = names(begun(loader()))
+    for count in (0, 1):
+        first = loader()
+        if stay:
+            names(first)  # a pass of epoch 0, by the same workers
+        found = names(islice(begun(first), count))
+        second = loader()
+        second.load_state_dict(first.state_dict())
+        found += names(islice(begun(second), 1))
+        third = loader()
+        third.load_state_dict(second.state_dict())
+        assert found + names(third) == whole
+
+
 def test_the_state_of_another_order_is_refused(dataset):
     shuffled = dataset.shuffle(seed=7)
     names(islice(shuffled, 3))

@@ -1,11 +1,13 @@
 """Batches: which rows, in which order, and that any stop and any number of workers leave that as it is."""
 
+import json
 import random
 from collections import Counter
 from functools import partial
 from itertools import islice
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +92,26 @@ def test_rows_that_wait_are_all_it_takes_to_go_on(rule, found, data):
 def test_wrong_usage(indexed_root, options, message):
     with pytest.raises(ValueError, match=message):
         audio_flan.batches(audio_flan.stream(indexed_root), **options)
+
+
+@pytest.mark.parametrize("batch_size", [4.0, "4", True])
+def test_a_number_of_rows_is_a_whole_number(indexed_root, batch_size):
+    with pytest.raises(ValueError, match="batch_size must be a positive whole number or None, got"):
+        audio_flan.batches(audio_flan.stream(indexed_root), batch_size)
+
+
+def test_a_number_of_numpy_is_a_number_of_rows(indexed_root):
+    rows = audio_flan.stream(indexed_root, "speech_asr", columns=COLUMNS)
+    batches, others = audio_flan.batches(rows, np.int64(3)), audio_flan.batches(rows, 3)
+    assert json.loads(json.dumps(batches.state_dict())) == others.state_dict()
+    assert list(batches) == list(others)
+
+
+def test_what_is_no_stream_is_refused(indexed_root):
+    dataset = audio_flan.load_dataset(indexed_root, "speech_asr", split="train", streaming=True)
+    for wrong, name in ((dataset, "AudioFlanStream"), ([{}], "list"), (None, "NoneType")):
+        with pytest.raises(TypeError, match=f"what `audio_flan.stream` returns.* {name}$"):
+            audio_flan.batches(wrong, 4)
 
 
 def test_a_release_has_none(demo_root):

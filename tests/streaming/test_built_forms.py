@@ -13,7 +13,7 @@ import pytest
 import audio_flan
 from audio_flan.records.schema import COLUMNS
 from audio_flan.shards import ManifestError, read_manifest
-from audio_flan.shards.parquet_reader import ParquetError
+from audio_flan.shards.parquet_reader import ParquetError, ParquetReader
 from audio_flan.taxonomy import list_configs
 
 SIDES = ("input", "output")
@@ -60,6 +60,30 @@ def test_only_the_columns_that_are_asked_for(built_root):
     assert list(row) == ["output", "task"]
     row = next(iter(audio_flan.stream(built_root, "speech_asr", columns=["input_seconds"])))
     assert list(row) == ["input_seconds"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "on_error", "cells"),
+    [
+        (["input_audio"], "raise", ["input_audio"]),
+        (["uuid", "output_audio", "input_seconds"], "raise", ["output_audio"]),
+        (["input_audio", "output_audio"], "raise", ["input_audio", "output_audio"]),
+        (["input_seconds"], "raise", []),
+        (["input_seconds"], "skip", ["input_audio", "output_audio"]),
+        (["uuid"], "skip", []),
+    ],
+)
+def test_only_the_sound_that_is_asked_for_is_read(built_root, monkeypatch, columns, on_error, cells):
+    asked_for = []
+
+    def read_group(reader, group, columns, read=ParquetReader.read_group, **options):
+        asked_for.extend(columns)
+        return read(reader, group, columns, **options)
+
+    monkeypatch.setattr(ParquetReader, "read_group", read_group)
+    rows = audio_flan.stream(built_root, "speech_enhancement", columns=columns, on_error=on_error)
+    assert {tuple(row) for row in rows} == {tuple(name for name in COLUMNS if name in columns)}
+    assert [name for name in ("input_audio", "output_audio") if name in asked_for] == cells
 
 
 def test_a_pickled_stream_goes_on_where_it_was(built_root):

@@ -154,6 +154,26 @@ def test_wrong_usage(rows):
         audio_flan.collate([{"uuid": "1"}])
 
 
+def test_numbers_are_whole_and_of_python_or_numpy(rows):
+    options = {"layout": "list", "tensors": "numpy"}
+    batch = audio_flan.collate(rows, sampling_rate=np.int64(8000), channels=np.int32(2), **options)
+    expected = audio_flan.collate(rows, sampling_rate=8000, channels=2, **options)
+    for one, other in zip(batch["input_audio"], expected["input_audio"], strict=True):
+        np.testing.assert_array_equal(one, other)
+    for name in ("sampling_rate", "channels"):
+        for wrong in (16_000.0, "1", 0, -1, True):
+            # Before any clip is decoded, and so where there is none as well.
+            with pytest.raises(ValueError, match=f"^{name} must be a positive whole number or None, got"):
+                audio_flan.collate([{"input_audio": []}], tensors="numpy", **{name: wrong})
+
+
+def test_any_iterable_of_rows_is_taken(rows):
+    batch = audio_flan.collate(iter(rows), tensors="numpy")
+    assert batch["input_audio"].tolist() == audio_flan.collate(rows, tensors="numpy")["input_audio"].tolist()
+    with pytest.raises(ValueError, match="no rows"):
+        audio_flan.collate(iter([]))
+
+
 def test_without_torch(indexed_root):
     code = (
         "import sys; sys.modules['torch'] = None\n"

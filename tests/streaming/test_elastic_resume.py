@@ -27,14 +27,16 @@ def heard(rows):
 
 
 def taken(batches, workers, count=None):
-    """Rows of the first batches, or of all, and the state then; by workers of a DataLoader, if any."""
+    """Rows of the first batches and the state then, or all rows; by workers of a DataLoader, if any."""
     found = batches
     if workers:
         from torch.utils.data import DataLoader
 
         found = DataLoader(batches, batch_size=None, num_workers=workers, multiprocessing_context="fork")
     rows = [row for batch in islice(found, count) for row in batch]
-    return rows, batches.state_after(count) if workers and count is not None else batches.state_dict()
+    if count is None:
+        return rows, None
+    return rows, batches.state_after(count) if workers else batches.state_dict()
 
 
 @pytest.mark.torch

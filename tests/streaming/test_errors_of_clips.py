@@ -120,6 +120,16 @@ def test_a_broken_clip_loses_exactly_its_rows_and_is_named(broken, threads):
     assert json.loads(json.dumps([entry.as_json() for entry in entries]))[0]["audio_id"] in lost[0][1]
 
 
+@pytest.mark.parametrize("asked", ["input_audio", "output_audio", "input_seconds"])
+def test_a_broken_clip_that_is_not_asked_for_loses_its_row_too(broken, asked):
+    root, _, left = broken
+    columns = ["uuid", "task", asked]
+    rows = audio_flan.stream(
+        root, split="all", columns=columns, shuffle=True, seed=3, on_error="skip", decode_threads=2
+    )
+    assert names(rows) == left
+
+
 @pytest.fixture
 def log(tmp_path):
     """A file to which this process and those that it forks log."""

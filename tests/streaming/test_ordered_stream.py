@@ -3,6 +3,8 @@
 import pickle
 import random
 import shutil
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from marks import STARTS, quick
@@ -11,6 +13,7 @@ from stages import epoch_in_stages
 import audio_flan
 from audio_flan.release import Quarantine
 from audio_flan.streaming import RowStream
+from audio_flan.streaming.row_groups import RowGroups
 
 CONFIG = "speech"
 
@@ -133,3 +136,40 @@ def test_a_release_says_what_it_cannot_do(demo_root):
     for options in ({"shuffle": True}, {"world_size": 2}):
         with pytest.raises(ValueError, match="streams in the order of its files, to one rank"):
             audio_flan.stream(demo_root, **options)
+
+
+class Interrupted(RowGroups):
+    """Row groups that another pass reads, in another thread, whenever this one has opened a file."""
+
+    @property
+    def _reader(self):
+        return self._opened
+
+    @_reader.setter
+    def _reader(self, opened):
+        self._opened = opened
+        if opened is not None and not opened[0]:
+            self.table(len(self.sizes) - 1)
+
+
+class Emptied(OrderedDict):
+    """What is kept of row groups, of which another pass lets go whenever this one has looked one up."""
+
+    def get(self, key, default=None):
+        found = super().get(key, default)
+        self.clear()
+        return found
+
+
+def test_passes_in_threads_share_row_groups(indexed_root):
+    rows = audio_flan.stream(indexed_root, "speech", columns=["uuid"])
+    alone = RowGroups(rows.source, rows.files, ["uuid"])
+    shared = Interrupted(rows.source, rows.files, ["uuid"])
+    assert len(rows.files) > 1
+    assert shared.table(0) == alone.table(0) != alone.table(len(alone.sizes) - 1)
+    shared._kept = Emptied(shared._kept)
+    assert shared.table(0) == alone.table(0)
+    with ThreadPoolExecutor(4) as pool:  # and as it is
+        shared = RowGroups(rows.source, rows.files, ["uuid"], budget_bytes=1)
+        numbers = random.Random(0).choices(range(len(shared.sizes)), k=200)
+        assert list(pool.map(shared.table, numbers)) == [alone.table(number) for number in numbers]

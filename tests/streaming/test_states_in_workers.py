@@ -90,6 +90,50 @@ def test_a_state_is_for_one_pass_and_epochs_are_seen_by_workers(indexed_root, ki
     assert found(loader) == found(made(1))
 
 
+@pytest.mark.parametrize("kind", ["rows", "batches", "release"])
+def test_the_state_of_what_workers_read_is_not_known_here(indexed_root, demo_root, kind):
+    """It would be that of the start, and everything would come again."""
+    from torch.utils.data import DataLoader
+
+    def made():
+        if kind == "release":
+            return audio_flan.stream(demo_root, CONFIG, columns=NUMBERS)
+        rows = stream(indexed_root)
+        return rows if kind == "rows" else audio_flan.batches(rows, 4)
+
+    items = made()
+    begin = items.state_dict()
+    next(iter(items))  # somebody looks at one first
+    loader = DataLoader(items, batch_size=None, num_workers=1, persistent_workers=True)
+    assert len(list(islice(loader, 3))) == 3
+    with pytest.raises(ValueError, match=r"(?s)read by workers of a DataLoader.*Stateful") as caught:
+        items.state_dict()
+    assert ("state_after" in str(caught.value)) == (kind == "batches")
+    # What says where this process is.
+    items.load_state_dict(begin)
+    assert items.state_dict() == begin
+    items.set_epoch(1)
+    assert items.state_dict()["epoch"] == 1
+    loader = DataLoader(items, batch_size=None, num_workers=1)
+    assert list(loader)
+    with pytest.raises(ValueError, match="read by workers"):
+        items.state_dict()
+    items.set_epoch(2)
+    assert items.state_dict()["epoch"] == 2
+    assert list(loader)
+    here = iter(items)
+    expected = iter(in_epoch(made(), 2))
+    assert next(here) == next(expected)
+    resumed = made()
+    resumed.load_state_dict(items.state_dict())
+    assert list(resumed) == list(here) == list(expected)
+
+
+def in_epoch(items, epoch):
+    items.set_epoch(epoch)
+    return items
+
+
 def _after(batches, count):
     list(islice(batches, count))
     return batches.state_dict()
@@ -276,3 +320,83 @@ def test_the_state_of_a_worker_with_files_of_a_release_is_its_own(demo_root):
     for _ in range(2):
         with pytest.raises(ValueError, match="one of 2 workers"):
             iter(rows)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_usual_loop_over_epochs_is_that_of_a_release_too(demo_root, workers):
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    def loader():
+        rows = audio_flan.stream(demo_root, "speech", columns=NUMBERS)
+        return StatefulDataLoader(rows, batch_size=None, num_workers=workers)
+
+    whole = names(loader())
+    begun = loader()
+    for epoch in range(2):
+        begun.dataset.set_epoch(epoch)
+        assert names(begun) == whole
+    begun.dataset.set_epoch(2)
+    found = names(islice(begun, 11))
+    resumed = loader()
+    resumed.load_state_dict(begun.state_dict())
+    for _ in range(2):
+        found += names(resumed)
+        resumed.dataset.set_epoch(3)
+    assert found == whole * 2
+
+
+def test_a_release_has_one_order_in_each_epoch_and_a_state_knows_its_own(demo_root):
+    def made(**options):
+        return audio_flan.stream(demo_root, CONFIG, columns=NUMBERS, **options)
+
+    rows = made(epoch=3)
+    assert rows.epoch == rows.state_dict()["epoch"] == 3
+    first = names(islice(rows, 5))
+    resumed = made()
+    resumed.load_state_dict(json.loads(json.dumps(rows.state_dict())))
+    assert resumed.epoch == 3
+    resumed.set_epoch(3)  # as the loop over epochs says it: it stays where the state says
+    assert first + names(resumed) == names(made())
+    names(islice(resumed, 5))
+    resumed.set_epoch(np.int64(4))
+    assert resumed.state_dict() == made(epoch=4).state_dict()
+    assert names(resumed) == names(made())
+    older = {name: value for name, value in rows.state_dict().items() if name != "epoch"}
+    resumed.load_state_dict(older)
+    assert (resumed.epoch, first + names(resumed)) == (0, names(made()))
+    with pytest.raises(TypeError, match="epoch must be a whole number"):
+        rows.set_epoch(1.5)
+    with pytest.raises(ValueError, match="epoch must be from 0"):
+        rows.set_epoch(-1)
+
+
+def test_what_is_no_state_is_refused(indexed_root, demo_root):
+    rows = stream(indexed_root)
+    release = audio_flan.stream(demo_root, CONFIG, columns=NUMBERS)
+    for items in (rows, audio_flan.batches(rows, 4), audio_flan.batches(rows, max_seconds=9), release):
+        state = items.state_dict()
+        for wrong in (None, [], "x", {}, {"stream": state["stream"]}, {"epoch": 0}):
+            with pytest.raises(ValueError, match="this is no state of"):
+                items.load_state_dict(wrong)
+        items.load_state_dict(state)
+
+
+def test_numbers_of_numpy_are_taken_by_all_options_and_others_are_refused(indexed_root):
+    numbers = {
+        "decode_threads": np.int64(1),
+        "prefetch_bytes": np.int64(1 << 20),
+        "sampling_rate": np.int64(8000),
+        "channels": np.int32(1),
+        "max_consecutive_failures": np.int64(5),
+    }
+    wish = stream(indexed_root, **numbers).wish
+    assert wish == stream(indexed_root, **{name: int(number) for name, number in numbers.items()}).wish
+    assert (type(wish.sampling_rate), type(wish.ahead.threads)) == (int, int)
+    for name in ("decode_threads", "prefetch_bytes"):
+        for wrong in ("2", 1.5, None, True):
+            with pytest.raises(TypeError, match=f"{name} must be a whole number, got {wrong!r}"):
+                stream(indexed_root, **{name: wrong})
+    for name in ("sampling_rate", "channels", "max_consecutive_failures"):
+        for wrong in ("2", 16_000.0, 0, True):
+            with pytest.raises(ValueError, match=f"{name} must be a positive whole number or None, got"):
+                stream(indexed_root, **{name: wrong})

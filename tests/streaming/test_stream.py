@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +85,23 @@ def test_columns_are_kept_in_order_and_no_clip_is_touched_without_audio(demo_cop
     assert all(tuple(row) == ("uuid", "output") for row in rows)
     with pytest.raises(audio_flan.AudioError, match="missing"):
         next(iter(audio_flan.stream(demo_copy, "speech_asr", columns=["input_seconds"])))
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_only_clips_of_the_columns_asked_for_are_touched(demo_copy, side):
+    whole = list(audio_flan.stream(demo_copy, "speech_enhancement"))
+    heard = {clip.id for row in whole for clip in row[f"{side}_audio"]}
+    other = "output" if side == "input" else "input"
+    unheard = [clip for row in whole for clip in row[f"{other}_audio"] if clip.id not in heard]
+    for clip in {clip.id: clip for clip in unheard}.values():
+        Path(clip.location).unlink()
+    for column in (f"{side}_audio", f"{side}_seconds"):
+        rows = list(audio_flan.stream(demo_copy, "speech_enhancement", columns=["uuid", column]))
+        assert [row["uuid"] for row in rows] == [row["uuid"] for row in whole]
+    rows = audio_flan.stream(demo_copy, "speech_enhancement", columns=[f"{side}_audio"], on_error="skip")
+    assert len(list(rows)) < len(whole)
+    with pytest.raises(audio_flan.AudioError, match="missing"):
+        list(audio_flan.stream(demo_copy, "speech_enhancement", columns=[f"{other}_seconds"]))
 
 
 def test_unknown_names_are_errors_with_the_nearest(demo_root):
