@@ -36,6 +36,8 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
 
     _state_dict: dict[str, Any] | None
     """That of the newest pass; None before its first row."""
+    _starting_state_dict: dict[str, Any] | None
+    """Where the next pass begins, if `load_state_dict` said so."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the base class
         with _torch_out_of_sight():
@@ -110,7 +112,32 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
     def __iter__(self) -> Iterator[Any]:
         """Begin a pass; from now on the state is that of this one."""
         self._state_dict = None
-        return iter(super().__iter__())
+        return self._from_its_start(super().__iter__())
+
+    def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
+        """Begin a pass in batches, as ``IterableDataset.iter`` gives them."""
+        self._state_dict = None
+        return self._from_its_start(super().iter(batch_size, drop_last_batch))
+
+    def _from_its_start(self, rows: Iterator[Any]) -> Iterator[Any]:
+        """Yield rows; what `load_state_dict` was given is for this pass, and not for the next one, too."""
+        try:
+            first = next(rows)
+        except StopIteration:
+            return
+        finally:
+            self._starting_state_dict = None
+        yield first
+        yield from rows
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the beginning of an epoch.
+
+        After `load_state_dict` with a state of this very epoch, it stays where the state says.
+        """
+        if epoch != self.epoch:
+            self._starting_state_dict = None
+        super().set_epoch(epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state after the last row of the newest pass in this process.
@@ -137,8 +164,8 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
             For what is no state of a dataset. Iterating raises it for that of another dataset.
         """
         check_state(state_dict, "a dataset", "examples_iterable", "epoch")
-        super().load_state_dict(state_dict)
         self.set_epoch(state_dict["epoch"])
+        super().load_state_dict(state_dict)
         self._state_dict = None
 
     def with_format(self, type: str | None = None, **kwargs: Any) -> datasets.IterableDataset:  # noqa: A002, ANN401

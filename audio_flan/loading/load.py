@@ -93,6 +93,8 @@ def load_dataset(
     kept = ShardCache.at(shard_cache, shard_cache_bytes)
     if kept is not None and (not streaming or name == SAMPLE_CONFIG):
         raise ValueError("shard_cache is for streaming one of the tasks: tables and the sample do without")
+    if streaming and num_proc is not None:
+        raise ValueError("num_proc is for building a table; when streaming, use DataLoader workers")
     if name == SAMPLE_CONFIG:
         if on_error != "raise" or any(each is not None for each in (features, plan, ledger)):
             raise ValueError("the sample takes no on_error, features, plan or ledger: it is a few rows")
@@ -132,8 +134,6 @@ def load_dataset(
     if isinstance(split, str):
         split = "+".join(map(_as_datasets_names_it, split.split("+")))
     if streaming:
-        if num_proc is not None:
-            raise ValueError("num_proc is for building a table; when streaming, use DataLoader workers")
         return builder.as_streaming_dataset(split=split)
     folder = Path(builder.cache_dir)
     checks = None

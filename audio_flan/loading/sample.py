@@ -1,5 +1,6 @@
 """The config ``sample`` of built roots: a few rows of every task, with their sound in one small file."""
 
+import glob
 import os
 from typing import Any, Final
 
@@ -14,7 +15,6 @@ from audio_flan.shards.layout import SAMPLE_FILE
 from audio_flan.shards.store import Store
 
 SAMPLE_CONFIG: Final = "sample"
-_PATTERNS: Final = ("*", "?", "[", "::")
 
 
 def load_sample(
@@ -34,7 +34,7 @@ def load_sample(
     Raises
     ------
     ReleaseError
-        When the root was not built, or is a folder of a name that `datasets` takes for a pattern.
+        When the root was not built, or is a folder with ``::`` in its name.
     """
     store, manifest = open_built(path, token=token, revision=revision)
     if manifest is None:
@@ -61,9 +61,10 @@ def _place_of(store: Store) -> str:
     """Return where the sample lies, for `datasets`, which takes it for a pattern of file names."""
     if isinstance(store, RemoteStore):
         return store.url_of(SAMPLE_FILE)
-    if any(sign in store.root for sign in _PATTERNS):
+    folder = os.path.realpath(store.root)  # datasets finds nothing by a pattern that leads over a link
+    if "::" in folder:
         raise ReleaseError(
-            f"datasets takes the name of {store.root} for a pattern and finds no sample there: "
-            "rename the folder, give it another name by a link, or load one of its tasks"
+            f"datasets takes the name of {folder} for a chain of URLs and finds no sample there: "
+            "rename the folder, or load one of its tasks"
         )
-    return f"{store.root}/{SAMPLE_FILE}"
+    return f"{glob.escape(folder)}/{SAMPLE_FILE}"

@@ -40,6 +40,8 @@ _OF_MANY_ROWS: Final = frozenset(
      "var_samp", "variance")
 )  # fmt: skip
 """Functions of Polars SQL that look at more rows than one."""
+_OF_VALUES: Final = ("conversion from", "could not find an appropriate format")
+"""How errors of Polars begin that come of what a text says, and not of the condition."""
 _SOUND_MARK: Final = r"<\|SOA\|>.*?<\|EOA\|>"
 _SCRIPT_CLASSES: Final = {
     script: rf"\p{{{script.title()}}}" for script in SCRIPTS if script not in ("kana", "other", "none")
@@ -122,7 +124,7 @@ def naming_condition(row_filter: RowFilter) -> Iterator[None]:
     """
     try:
         yield
-    except pl.exceptions.InvalidOperationError as error:
+    except (pl.exceptions.InvalidOperationError, pl.exceptions.ComputeError) as error:
         if row_filter.where is None:
             raise
         message = str(error).partition("\n")[0]
@@ -187,15 +189,16 @@ def _asks_each_row_alone(where: str, expression: pl.Expr) -> bool:
         answers = _PROBE.select(expression).to_series().to_list()
         alone = [row.select(expression).to_series().to_list() for row in _PROBE.iter_slices(1)]
         reversed_ = _PROBE.reverse().select(expression).to_series().to_list()
-    except pl.exceptions.InvalidOperationError as error:
-        if not str(error).startswith("conversion from"):
+    except (pl.exceptions.InvalidOperationError, pl.exceptions.ComputeError) as error:
+        if not str(error).startswith(_OF_VALUES):
             raise
         return True  # the rows may have texts that can be cast; those of the probe say nothing
     return alone == [[answer] for answer in answers] and reversed_ == answers[::-1]
 
 
 def _is_constant(where: str, expression: pl.Expr) -> bool:
-    return not expression.meta.root_names() and not _names_many_rows(where)
+    plain = not expression.meta.root_names() and not expression.meta.has_multiple_outputs()
+    return plain and not _names_many_rows(where)
 
 
 def _names_many_rows(where: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_flan.waveform import ClipError, ClipFault
 from audio_flan.waveform.sources import network_errors
-from audio_flan.waveform.urls import without_credentials
+from audio_flan.waveform.urls import shown_file
 
 if TYPE_CHECKING:
     from audio_flan.release.archives import ArchiveMap
@@ -34,7 +34,7 @@ class UrlRange:
     @property
     def location(self) -> str:
         """The URL as it is shown, the clip's name and its range."""
-        return f"{without_credentials(self.url)}/{self.name} at {self.offset}+{self.nbytes}"
+        return f"{shown_file(self.url)}/{self.name} at {self.offset}+{self.nbytes}"
 
     def read(self) -> bytes:
         """Fetch the range; `ClipError` when the file ends inside it, `OSError` when fetching fails."""

@@ -5,6 +5,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 MAX_LINK_DEPTH = 2
 """Symbolic links to folders of the tree that are followed inside one another."""
 _READ_BYTES = 1 << 20
+_QUESTIONS_AT_ONCE = 16
 _NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
-_MARKS = ("blob_id", "ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
+_MARKS = (
+    "blob_id", "ETag", "etag", "mtime", "LastModified", "Last-Modified", "last_modified", "updated",
+    "created",
+)  # fmt: skip
 """Where file systems of fsspec keep what changes with a file, best first."""
 
 
@@ -87,6 +92,8 @@ class LocalTree:
     def find(self, folder: str) -> list[Entity]:
         """List all regular files below `folder` (see `Tree`); `ReleaseError` when a link to it leads out."""
         full = os.path.join(self.root, folder)
+        if os.path.islink(full) and not os.path.exists(full):  # noqa: PTH110, PTH114 - as `full` is text
+            raise ReleaseError(f"{full} is a symbolic link to {os.readlink(full)}, which is not there")  # noqa: PTH115
         if not self._inside(full):
             raise ReleaseError(
                 f"{full} is a symbolic link that leads out of {self.root}, and such links are not followed: "
@@ -228,6 +235,9 @@ class RemoteTree:
         try:
             with network_errors(self.root):
                 found = self._fs.find(self._name(folder), detail=True)
+                if is_web(self.url):  # its listings tell neither sizes nor marks
+                    with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
+                        found = dict(zip(found, pool.map(self._fs.info, found), strict=True))
         except FileNotFoundError:
             found = {}
         if not found:

@@ -30,12 +30,19 @@ def open_root(
     PermissionError
         When a server of the web does not let us in.
     """
-    source = _open_built(root, token, revision, shard_cache)
+    source: RowSource | None = None
+    refusal: PermissionError | None = None
+    try:
+        source = _open_built(root, token, revision, shard_cache)
+    except PermissionError as error:
+        refusal = error
     if source is not None:
         return source
     try:
         release = open_release(root, token=token, revision=revision, cache_dir=cache_dir)
-    except ReleaseError:
+    except (ReleaseError, OSError):
+        if refusal is not None and is_web(os.fspath(root)):
+            raise refusal from None  # of a repo on the Hub, opening it as a release says what is the matter
         from audio_flan.building.workspace import refuse_unfinished
 
         refuse_unfinished(Path(root))
@@ -56,10 +63,6 @@ def _open_built(
         store, manifest = open_built(root, token=token, revision=revision, cache=shard_cache)
     except FileNotFoundError:
         return None
-    except PermissionError:
-        if is_web(os.fspath(root)):
-            raise
-        return None  # opening it as a release says what is the matter with a repo on the Hub
     if manifest is None:
         return None
     from audio_flan.streaming.shard_rows import ShardRows  # and pyarrow with it

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from audio_flan.waveform.errors import ClipError, ClipFault
-from audio_flan.waveform.urls import hide_credentials, without_credentials
+from audio_flan.waveform.urls import hide_credentials, shown_file, without_credentials
 
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -147,7 +147,7 @@ class UrlSource:
     @property
     def location(self) -> str:
         """The URL as it is shown."""
-        return without_credentials(self.url)
+        return shown_file(self.url)
 
     def read(self) -> bytes:
         """Fetch the whole clip; `OSError` when that fails."""
@@ -240,11 +240,18 @@ def network_errors(url: str) -> Iterator[None]:
     """
     try:
         yield
-    except OSError:
-        raise
+    except OSError as error:
+        message = hide_credentials(str(error))
+        if message == str(error):
+            raise
+        kinds = (kind for kind in (FileNotFoundError, PermissionError) if isinstance(error, kind))
+        raise next(kinds, OSError)(message) from None
     except Exception as error:
-        shown, message = without_credentials(url), hide_credentials(str(error))
-        raise OSError(f"{shown} cannot be read: {type(error).__name__}: {message}") from error
+        message = hide_credentials(str(error))
+        told = f"{without_credentials(url)} cannot be read: {type(error).__name__}: {message}"
+        if message != str(error):
+            raise OSError(told) from None
+        raise OSError(told) from error
 
 
 def source_of_cell(cell: Mapping[str, Any], audio_id: str | None = None) -> tuple[ClipSource, str]:

@@ -2,7 +2,7 @@
 
 import re
 
-_WEB_USER = re.compile(r"\b(https?://)[^/]*@")
+_WEB_USER = re.compile(r"\b(https?://)[^/]*@", re.IGNORECASE)
 _PASSWORD = re.compile(r"(://[^/:@]*):[^/]*@")
 _URL = re.compile(r"[a-z][\w+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 
@@ -18,6 +18,12 @@ def without_credentials(root: str) -> str:
     return _PASSWORD.sub(r"\1@", _WEB_USER.sub(r"\1", root.partition("?")[0])).rstrip("/")
 
 
+def shown_file(url: str) -> str:
+    """Return the URL of a file without credentials; where that is not of the web, ``?`` is part of a name."""
+    head, mark, rest = url.partition("?")
+    return without_credentials(head) + ("" if is_web(url) else mark + rest)
+
+
 def hide_credentials(message: str) -> str:
     """Return a message of somebody else's, each URL in it without credentials."""
     return _URL.sub(lambda found: without_credentials(found[0]), message)
@@ -30,4 +36,4 @@ def is_local(root: str) -> bool:
 
 def is_web(root: str) -> bool:
     """Whether `root` is a URL of the web, in which names are quoted."""
-    return root.startswith(("http://", "https://"))
+    return root.lower().startswith(("http://", "https://"))

@@ -199,6 +199,16 @@ def test_a_constant_is_a_condition_on_each_row(where, rows, everything):
     assert len(some.filter(parse_where(where))) == rows
 
 
+@pytest.mark.parametrize(("where", "rows"), [("columns('uuid') = 'x'", 0), ("columns('uuid') <> 'x'", 3)])
+def test_columns_that_are_found_by_their_names(where, rows, everything):
+    assert len(everything.head(3).filter(parse_where(where))) == rows
+
+
+def test_texts_that_are_dates(everything):
+    dated = everything.head(3).with_columns(other=pl.lit("2026-11-22"))
+    assert dated.filter(parse_where("date(other) IS NULL")).is_empty()
+
+
 @pytest.mark.parametrize("function", ["list_contains", "ARRAY_CONTAINS"])
 def test_a_number_is_found_in_a_list_of_seconds(function, everything):
     length = everything["input_seconds"].explode(empty_as_null=True).drop_nulls()[0]
@@ -222,6 +232,10 @@ def test_what_fails_on_the_rows_names_the_condition(indexed_root, tmp_path):
     ):
         with pytest.raises(MixtureError, match=message):
             fails()
+    with pytest.raises(
+        MixtureError, match=r"date\(uuid\).* fails on the rows: could not find an appropriate format"
+    ):
+        audio_flan.filter(indexed_root, "date(uuid) IS NULL").rows  # noqa: B018 - it counts
     assert audio_flan.filter(indexed_root, "TRY_CAST(uuid AS INT) > 3").rows == 0
 
 

@@ -5,8 +5,10 @@ from xxhash import xxh3_64_intdigest
 
 from audio_flan.fetch import BASE_VARIABLE, ShardClip, locate
 from audio_flan.fetch.place import check_path, local_file
+from audio_flan.release.sources import UrlRange
 from audio_flan.shards import MANIFEST_NAME, Cell, make_cell
 from audio_flan.waveform import ClipError, ClipFault
+from audio_flan.waveform.sources import UrlSource
 from audio_flan.waveform.urls import without_credentials
 
 
@@ -37,6 +39,7 @@ def test_the_base_of_a_cell_counts_least(monkeypatch, tmp_path):
         ("http://user:SE@CRET@host", "http://host"),
         ("https://host/a:b@c/root", "https://host/a:b@c/root"),
         ("sftp://user:SECRET@host/root", "sftp://user@host/root"),
+        ("HTTPS://user:SECRET@host/root?sig=SECRET", "HTTPS://host/root"),
         (
             "abfss://container@account.dfs.core.windows.net/x",
             "abfss://container@account.dfs.core.windows.net/x",
@@ -51,6 +54,21 @@ def test_the_base_of_a_cell_counts_least(monkeypatch, tmp_path):
 )
 def test_what_is_shown_of_a_root(root, shown):
     assert without_credentials(root) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("hf://datasets/ORG/NAME/who is it?.wav", "hf://datasets/ORG/NAME/who is it?.wav"),
+        ("sftp://user:SECRET@host/a?b.wav", "sftp://user@host/a?b.wav"),
+        ("https://user:SECRET@host/a%3Fb.wav?sig=SECRET", "https://host/a%3Fb.wav"),
+        ("HTTP://user:SECRET@host/a.wav", "HTTP://host/a.wav"),
+    ],
+)
+def test_what_is_shown_of_a_file(url, shown):
+    assert UrlSource(url).location == shown
+    assert UrlRange(url, 5, 7, "x.wav").location == f"{shown}/x.wav at 5+7"
+    assert "SECRET" not in f"{UrlSource(url)!r}{UrlRange(url, 5, 7, 'x.wav')!r}"
 
 
 @pytest.mark.parametrize(

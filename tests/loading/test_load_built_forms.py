@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 
 import datasets
 import numpy as np
@@ -143,12 +144,24 @@ def test_the_sample_is_lazy_the_second_time_too(indexed_root, tmp_path):
         assert rows.features["input_audio"] == row_features()["input_audio"]
 
 
-@pytest.mark.parametrize("name", ["a?b", "a*b", "a[1]", "a::b"])
-def test_a_sample_that_datasets_would_not_find_is_an_error(indexed_root, tmp_path, name):
+@pytest.mark.parametrize("linked", [True, False])
+@pytest.mark.parametrize("name", ["a?b", "a*b", "a[1]", "a b"])
+def test_a_sample_in_a_folder_of_any_name(indexed_root, tmp_path, name, linked):
     root = tmp_path / name
-    root.symlink_to(indexed_root)
-    with pytest.raises(ReleaseError, match="for a pattern and finds no sample there"):
+    root.symlink_to(indexed_root) if linked else shutil.copytree(indexed_root, root)
+    rows = audio_flan.load_dataset(root, "sample", "train", streaming=True)
+    assert len({row["task"] for row in rows}) == 80
+
+
+def test_a_sample_that_datasets_would_not_find_is_an_error(indexed_root, tmp_path):
+    root = shutil.copytree(indexed_root, tmp_path / "a::b")
+    with pytest.raises(ReleaseError, match="for a chain of URLs"):
         audio_flan.load_dataset(root, "sample", "train", streaming=True)
+
+
+def test_processes_are_for_tables(indexed_root):
+    with pytest.raises(ValueError, match="num_proc is for building a table"):
+        audio_flan.load_dataset(indexed_root, "sample", "train", streaming=True, num_proc=2)
 
 
 def test_a_release_has_no_sample(demo_root):

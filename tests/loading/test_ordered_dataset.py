@@ -217,3 +217,31 @@ def test_tables_have_the_same_rows(dataset, order):
     tables = dataset.shuffle(seed=7).with_format("arrow")
     found = [row for table in tables.iter(batch_size=50) for row in names(table.to_pylist())]
     assert found == order
+
+
+def test_what_was_loaded_is_for_one_pass(indexed_root):
+    def rows():
+        return audio_flan.load_dataset(indexed_root, "speech_asr", split="train", streaming=True)
+
+    begun = rows()
+    whole = [row["uuid"] for row in begun]
+    taken = iter(begun)
+    first = [next(taken)["uuid"] for _ in range(5)]
+    resumed = rows()
+    resumed.load_state_dict(begun.state_dict())
+    assert first + [row["uuid"] for row in resumed] == whole
+    assert [row["uuid"] for row in resumed] == whole
+    resumed.load_state_dict(begun.state_dict())
+    resumed.set_epoch(1)
+    resumed.set_epoch(0)
+    assert [row["uuid"] for row in resumed] == whole
+
+
+def test_a_pass_in_batches_begins_with_a_state_of_its_own(indexed_root):
+    rows = audio_flan.load_dataset(indexed_root, "speech_asr", split="train", streaming=True)
+    begin = rows.state_dict()
+    whole = [uuid for batch in rows.iter(2) for uuid in batch["uuid"]]
+    rows.iter(2)
+    assert rows.state_dict() == begin
+    rows.load_state_dict(begin)
+    assert [uuid for batch in rows.iter(3) for uuid in batch["uuid"]] == whole

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import time
 
 import fsspec
@@ -159,6 +160,14 @@ def test_a_folder_that_is_a_link_out_of_the_root_is_refused(small_tree, tmp_path
     (small_tree.root / folder).rename(tmp_path / "elsewhere")
     (small_tree.root / folder).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ReleaseError, match=f"{folder} is a symbolic link that leads out of"):
+        open_release(small_tree.root)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "scp_files"])
+def test_a_folder_that_is_a_link_to_nothing_is_refused(small_tree, target):
+    shutil.rmtree(small_tree.root / "scp_files")
+    (small_tree.root / "scp_files").symlink_to(target)
+    with pytest.raises(ReleaseError, match=f"scp_files is a symbolic link to {target}, which is not there"):
         open_release(small_tree.root)
 
 

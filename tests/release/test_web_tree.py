@@ -5,6 +5,7 @@ import threading
 from base64 import b64encode
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import fsspec
 import pytest
 from trees import encoded, line, metadata_path, token, tone, write
 
@@ -18,7 +19,10 @@ CORPORA = ("02 with a space", "03_ünï-日本", "04_a#b?c&d", "05_100%41")
 class Handler(SimpleHTTPRequestHandler):
     """Lists folders as web servers do, and lets those in who know the login, if there is one."""
 
-    login = ""
+    login, hides = "", False
+
+    def send_error(self, code, *arguments):
+        super().send_error(403 if self.hides and code == 404 else code, *arguments)
 
     def do_GET(self):
         known = f"Basic {b64encode(self.login.encode()).decode()}"
@@ -31,8 +35,8 @@ class Handler(SimpleHTTPRequestHandler):
         pass
 
 
-def serve(root, login=""):
-    handler = type("Handler", (Handler,), {"login": login})
+def serve(root, login="", *, hides=False):
+    handler = type("Handler", (Handler,), {"login": login, "hides": hides})
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(root)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
@@ -101,6 +105,51 @@ def test_a_login_is_used_and_not_shown(secret, small_tree, caplog):
     shown.append(str(forbidden.value))
     assert all("127.0.0.1" in text for text in shown[2:])
     assert not [text for text in shown if "SECRET" in text]
+
+
+def test_a_clip_that_is_missing_shows_no_login(secret, small_tree, tmp_path):
+    """Not the first of its folder, which alone is looked up before it is read."""
+    (small_tree.root / "audio_files/speech/01_Read/wav/01_Read_1.flac").unlink()
+    rows = audio_flan.stream(secret, "speech_asr", "train", on_error="skip")
+    assert len(list(rows)) == 1
+    (entry,) = rows.quarantine
+    assert entry.reason == "missing_audio"
+    assert "127.0.0.1" in entry.message
+    assert "SECRET" not in entry.message
+    cache = tmp_path / "cache"
+    audio_flan.load_dataset(secret, "speech_asr", split="train", on_error="null", cache_dir=cache)
+    assert not [path for path in cache.rglob("*") if path.is_file() and b"SECRET" in path.read_bytes()]
+
+
+def test_metadata_that_is_missing_shows_no_login(secret, small_tree):
+    rows = audio_flan.stream(secret, "speech_asr", "train", on_error="skip")
+    (small_tree.root / metadata_path("speech", "understanding", "train_dev", "01_Read", "asr.jsonl")).unlink()
+    assert list(rows) == []
+    (entry,) = rows.quarantine
+    assert entry.reason == "unreadable_file"
+    assert "SECRET" not in entry.message
+
+
+def test_a_file_that_changed_is_another_revision(odd, tmp_path):
+    with serve(odd) as server:
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        before = open_release(url).fingerprint
+        assert len(audio_flan.scan(url, cache_dir=tmp_path).collect()) == 8
+        path = odd / metadata_path("speech", "understanding", "train_dev", CORPORA[0], "x.jsonl")
+        path.write_bytes(path.read_bytes().splitlines()[0])
+        fsspec.get_filesystem_class("http").clear_instance_cache()
+        assert open_release(url).fingerprint != before
+        assert len(audio_flan.scan(url, cache_dir=tmp_path).collect()) == 7
+        server.shutdown()
+
+
+def test_a_server_that_hides_what_is_missing(odd):
+    with serve(odd, hides=True) as server:
+        rows = audio_flan.stream(
+            f"http://127.0.0.1:{server.server_address[1]}", "all", "all", columns=["uuid"]
+        )
+        assert len(list(rows)) == 8
+        server.shutdown()
 
 
 def test_a_login_is_not_written_into_tables(secret, tmp_path):

@@ -23,7 +23,7 @@ _KILLED: Final = (
 _NOT_STARTED: Final = (
     "the processes of the build cannot start: a script that builds with jobs needs "
     "`if __name__ == '__main__':` around what it does, and code from stdin must be in a file; "
-    "jobs=1 needs neither"
+    "where that is so, they were killed (out of memory?); jobs=1 needs no processes"
 )
 _Kind = TypeVar("_Kind", bound=Callable[[Any], UnitStep])
 _steps: dict[str, UnitStep] = {}
