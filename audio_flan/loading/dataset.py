@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from functools import wraps
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 import datasets
 import numpy as np
@@ -20,6 +20,7 @@ from audio_flan.release import Quarantine
 from audio_flan.streaming.share import whole
 from audio_flan.streaming.torch_dataset import check_state
 
+_NO_ROW: Final = object()
 _SHUFFLE_OPTIONS = {"max_buffer_input_shards"}
 _FIXED_ORDER = getattr(datasets.iterable_dataset, "DataSourcesShufflingDisallowed", ())
 """What ``datasets`` raises where the order must not change; older versions leave it as it is."""
@@ -121,14 +122,11 @@ class AudioFlanStream(datasets.IterableDataset):  # type: ignore[misc]
 
     def _from_its_start(self, rows: Iterator[Any]) -> Iterator[Any]:
         """Yield rows; what `load_state_dict` was given is for this pass, and not for the next one, too."""
-        try:
-            first = next(rows)
-        except StopIteration:
-            return
-        finally:
-            self._starting_state_dict = None
-        yield first
-        yield from rows
+        first = next(rows, _NO_ROW)  # where this fails, the next pass begins at that state again
+        self._starting_state_dict = None
+        if first is not _NO_ROW:
+            yield first
+            yield from rows
 
     def set_epoch(self, epoch: int) -> None:
         """Go to the beginning of an epoch.

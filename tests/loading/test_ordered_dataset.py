@@ -245,3 +245,28 @@ def test_a_pass_in_batches_begins_with_a_state_of_its_own(indexed_root):
     assert rows.state_dict() == begin
     rows.load_state_dict(begin)
     assert [uuid for batch in rows.iter(3) for uuid in batch["uuid"]] == whole
+
+
+def test_an_error_in_the_first_row_leaves_the_state_that_was_loaded(indexed_root):
+    errors = []
+
+    def fail_once(row):
+        if errors:
+            raise errors.pop()
+        return row
+
+    def rows():
+        return audio_flan.load_dataset(indexed_root, "speech_asr", split="train", streaming=True).map(
+            fail_once
+        )
+
+    begun = rows()
+    whole = [row["uuid"] for row in begun]
+    next(taken := iter(begun))
+    next(taken)
+    resumed = rows()
+    resumed.load_state_dict(begun.state_dict())
+    errors.append(OSError("busy"))
+    with pytest.raises(OSError, match="busy"):
+        next(iter(resumed))
+    assert [row["uuid"] for row in resumed] == whole[2:]
