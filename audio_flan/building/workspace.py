@@ -168,8 +168,8 @@ def claim(
 
 def refuse_unfinished(root: Path) -> None:
     """Raise `ReleaseError` where a build or an export into `root` has begun and not ended."""
-    for folder, command in ((EXPORT_FOLDER, "export"), (WORK_FOLDER, "build")):
-        if (root / folder / _PLAN).exists() or (folder == EXPORT_FOLDER and (root / folder).is_dir()):
+    for path, command in ((root / EXPORT_FOLDER, "export"), (root / WORK_FOLDER / _PLAN, "build")):
+        if path.exists():
             raise ReleaseError(
                 f"{root} holds an unfinished {command}: run the same `audio-flan {command}` again, it goes "
                 "on where it stopped"
@@ -235,12 +235,12 @@ def _check(out: Path, plan: Plan, *, resume: bool) -> None:
             kept.retire(finished=True)
     if (work / _PLAN).exists():
         started = _read_plan(work / _PLAN)
-        if resume and not finished and not (started and _alike(started.recipe, plan.recipe)):
-            raise BuildError(
-                f"{out} holds an unfinished build of another plan; "
-                "start it anew with --no-resume, or choose an empty folder"
-            )
-        if resume and not finished and started:
+        if resume and not finished:
+            if not (started and _alike(started.recipe, plan.recipe)):
+                raise BuildError(
+                    f"{out} holds an unfinished build of another plan; "
+                    "start it anew with --no-resume, or choose an empty folder"
+                )
             _refuse_other_release(out, set(started.corpora), plan)
         kept.retire(same_metadata=started == plan)  # clips are measured anew
     elif not finished and any(path.name not in (WORK_FOLDER, EXPORT_FOLDER) for path in out.iterdir()):

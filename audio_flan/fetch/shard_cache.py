@@ -1,6 +1,5 @@
 """A cache of shards on a local disk: what was fetched once is not fetched again."""
 
-import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Final, Self
 from audio_flan.fetch.disk_blocks import BLOCK_BYTES, MIN_LIMIT_BYTES, DiskBlocks
 from audio_flan.fetch.http import Span
 from audio_flan.fetch.in_flight import in_flight
+from audio_flan.integers import integer
 
 SHARD_CACHE_BYTES: Final = 64 << 30
 Fetch = Callable[[int, int], Span]
@@ -51,12 +51,11 @@ class ShardCache:
         """
         if folder is None:
             return None
-        if isinstance(limit_bytes, bool) or not hasattr(limit_bytes, "__index__"):
-            raise TypeError(f"shard_cache_bytes must be a whole number, got {limit_bytes!r}")
+        limit_bytes = integer("shard_cache_bytes", limit_bytes)
         if limit_bytes < MIN_LIMIT_BYTES:
             message = f"shard_cache_bytes must be {MIN_LIMIT_BYTES:,} at least, got {limit_bytes:,}"
             raise ValueError(message)
-        return cls(str(Path(folder).expanduser().absolute()), operator.index(limit_bytes))
+        return cls(str(Path(folder).expanduser().absolute()), limit_bytes)
 
     def of(self, root: str, manifest: bytes) -> "ShardCache":
         """Return the cache for a root: its URL without the revision, and its manifest as it is stored."""

@@ -16,7 +16,6 @@ from audio_flan.records import resolve_split
 from audio_flan.streaming import ConsecutiveFailuresError, OnError
 from audio_flan.streaming.ledger import Ledger
 from audio_flan.streaming.rows import MAX_CONSECUTIVE_FAILURES
-from audio_flan.waveform import AudioError
 
 
 def load_dataset(
@@ -125,7 +124,7 @@ def load_dataset(
         revision=revision,
         token=token,
         features=features,
-        cache_dir=None if cache_dir is None else os.fspath(cache_dir),
+        cache_dir=cache_dir,
         facts_dir=None if cache_dir is None else os.path.join(cache_dir, "audio_flan"),
         plan=opened,
         ledger=Ledger.at(ledger),
@@ -143,7 +142,7 @@ def load_dataset(
     try:
         builder.download_and_prepare(download_mode=download_mode, verification_mode=checks, num_proc=num_proc)
     except datasets.exceptions.DatasetGenerationError as error:
-        if isinstance(error.__cause__, AudioError | ConsecutiveFailuresError | ValueError):
+        if isinstance(error.__cause__, ConsecutiveFailuresError | ValueError):
             raise error.__cause__ from None
         raise
     report(folder, read_quarantine(folder))

@@ -24,7 +24,7 @@ def load_sample(
     streaming: bool,
     token: str | bool | None,
     revision: str | None,
-    cache_dir: str | os.PathLike[str] | None,
+    cache_dir: str | None,
     num_proc: int | None,
     download_mode: str | None,
     keep_in_memory: bool,
@@ -45,7 +45,7 @@ def load_sample(
         data_files={"train": _place_of(store)},
         features=row_features(),
         token=token,
-        cache_dir=None if cache_dir is None else os.fspath(cache_dir),
+        cache_dir=cache_dir,
         download_mode=download_mode,
     )
     if not streaming:

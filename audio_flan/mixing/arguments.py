@@ -1,11 +1,11 @@
 """Arguments of a plan, checked one by one: numbers in their range, every name in its own spelling."""
 
 import math
-import operator
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Final
 
+from audio_flan.integers import integer
 from audio_flan.mixing.errors import MixtureError
 from audio_flan.mixing.leaves import Leaf
 from audio_flan.mixing.mixture import Numbers
@@ -81,11 +81,9 @@ def seed_of(value: object) -> int:
     MixtureError
         For anything else.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise MixtureError(f"seed is {value!r}, expected a whole number")
     try:
-        return operator.index(value)
-    except TypeError:  # a Boolean of NumPy
+        return integer("seed", value)
+    except TypeError:
         raise MixtureError(f"seed is {value!r}, expected a whole number") from None
 
 

@@ -5,7 +5,6 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -236,6 +235,8 @@ class RemoteTree:
             with network_errors(self.root):
                 found = self._fs.find(self._name(folder), detail=True)
                 if is_web(self.url):  # its listings tell neither sizes nor marks
+                    from concurrent.futures import ThreadPoolExecutor
+
                     with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
                         found = dict(zip(found, pool.map(self._fs.info, found), strict=True))
         except FileNotFoundError:

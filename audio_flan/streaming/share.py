@@ -1,6 +1,5 @@
 """Which positions of a stream are whose: ranks and workers take turns, and all ranks get as many."""
 
-import operator
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from audio_flan.integers import integer
 from audio_flan.streaming.order import Numbers
 
 Uneven = Literal["drop", "pad", "wrap"]
@@ -39,7 +39,7 @@ class Share:
 
     def __post_init__(self) -> None:
         for name in ("rank", "world_size"):  # those of NumPy are no JSON in a state
-            object.__setattr__(self, name, _index(name, getattr(self, name)))
+            object.__setattr__(self, name, integer(name, getattr(self, name)))
         if self.world_size < 1 or not 0 <= self.rank < self.world_size:
             raise ValueError(
                 f"rank must be from 0 to world_size - 1, got rank={self.rank}, world_size={self.world_size}"
@@ -74,7 +74,7 @@ def whole(name: str, value: object) -> int:
     ValueError
         For a number that is out of range.
     """
-    number = _index(name, value)
+    number = integer(name, value)
     if not 0 <= number < 1 << 63:
         raise ValueError(f"{name} must be from 0 to 2**63 - 1, got {number}")
     return number
@@ -91,12 +91,6 @@ def positive(name: str, value: object) -> int | None:
     if value is None:
         return None
     with suppress(TypeError):
-        if (number := _index(name, value)) > 0:
+        if (number := integer(name, value)) > 0:
             return number
     raise ValueError(f"{name} must be a positive whole number or None, got {value!r}")
-
-
-def _index(name: str, value: object) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    return operator.index(value)
